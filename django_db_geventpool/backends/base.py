@@ -1,0 +1,116 @@
+"""What the engines have in common: Django's PostgreSQL wrapper, borrowing from a pool.
+
+Django connects a wrapper anew in each request and closes it at the end. Here connecting checks a
+connection out and closing gives it back; everything else is Django's own code. The set-up that
+costs round trips (role, geometry types, version check) runs once for each physical connection.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS
+from django.db.backends.base.base import NO_DB_ALIAS
+from django.db.backends.postgresql import base as postgresql
+
+from .. import registry
+from ..config import OPTIONS, PoolConfig
+from ..pool import Checkout, Pool
+from .creation import PooledDatabaseCreation
+
+
+class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
+    """Django's wrapper on a pool. The names ``pool`` and ``_connection_pools`` are Django's."""
+
+    creation_class = PooledDatabaseCreation
+
+    def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
+        super().__init__(settings_dict, alias)
+        self._checkout: Checkout | None = None
+        PoolConfig.from_settings(alias, settings_dict)  # a bad setting is told before any use
+
+    @property
+    def geventpool(self) -> Pool:
+        """The pool that this wrapper borrows from, shared by all wrappers of its database."""
+        return registry.pool_for(self.alias, self.settings_dict)
+
+    def close_pool(self) -> None:
+        """Close this database's pool in this process; the next query opens a new one.
+
+        Django >= 5.1 calls it before it clones or drops a test database.
+        """
+        registry.close(self.alias)
+
+    # -- connecting: a checkout
+
+    def get_connection_params(self) -> dict[str, Any]:
+        params: dict[str, Any] = super().get_connection_params()
+        for key in OPTIONS:
+            params.pop(key, None)
+        params.pop("pool", None)  # falsy, or PoolConfig had refused it; Django < 5.1 leaves it in
+        return params
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        if self.alias == NO_DB_ALIAS:  # used once, to create or drop a database
+            return super().get_new_connection(conn_params)
+        if self._checkout is not None:  # connect() called twice, or .connection set to None
+            self._give_back()
+        connect = super().get_new_connection
+        checkout = self.geventpool.acquire(self, lambda: connect(conn_params))
+        self._checkout = checkout
+        slot = checkout.slot
+        assert slot is not None
+        if slot.note is not None:
+            self.isolation_level = slot.note
+        return slot.connection
+
+    def init_connection_state(self) -> None:
+        slot = None if self._checkout is None else self._checkout.slot
+        if slot is None:
+            super().init_connection_state()
+        elif slot.note is None:
+            super().init_connection_state()
+            slot.note = self.isolation_level  # only now: a kill above leaves it to be done again
+        elif self._set_time_zone() and not self.get_autocommit():
+            self.connection.commit()
+
+    def _set_time_zone(self) -> bool:
+        """Compare, without a round trip, and set TIME_ZONE only where it differs."""
+        if hasattr(self, "_configure_timezone"):  # Django >= 5.1
+            return bool(self._configure_timezone(self.connection))
+        return bool(self.ensure_timezone())
+
+    def prepare_database(self) -> None:
+        super().prepare_database()
+        # PostGIS may just have been created: what was opened before does not know its types.
+        registry.drop_idle(self.alias)
+
+    # -- closing: the way back
+
+    def _close(self) -> None:
+        if self._checkout is None:
+            super()._close()
+            return
+        # Detached first: whatever happens on the way back, and also within an atomic block, this
+        # wrapper must not use a connection that may be somebody else's already.
+        self.connection = None
+        with self.wrap_database_errors:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        checkout, self._checkout = self._checkout, None
+        if checkout is not None:
+            checkout.pool.release(checkout)
+
+    def close_if_unusable_or_obsolete(self) -> None:
+        """The end of a request: CONN_MAX_AGE is 0, so no question to the server is needed."""
+        if self.connection is not None and not self.in_atomic_block:
+            self.close()
+
+    def owner_ended(self) -> bool:
+        """See :class:`django_db_geventpool.pool.Borrower`."""
+        if self._checkout is None or self.allow_thread_sharing:
+            return False
+        self.connection = None
+        self._checkout = None
+        return True

@@ -1,0 +1,9 @@
+"""ENGINE "django_db_geventpool.backends.postgis": GeoDjango, psycopg 3 if installed, else 2."""
+
+from django.contrib.gis.db.backends.postgis import base as postgis
+
+from ..base import PooledDatabaseWrapper
+
+
+class DatabaseWrapper(PooledDatabaseWrapper, postgis.DatabaseWrapper):
+    """Django's PostGIS engine on a pool, on the driver that Django chooses."""

@@ -1,0 +1,134 @@
+"""What differs between psycopg 3 and psycopg2: one module each, all with the names of Driver."""
+
+from __future__ import annotations
+
+import enum
+import importlib
+import os
+import time
+from typing import Any, Protocol, cast
+
+from django.core.exceptions import ImproperlyConfigured
+
+from ..hubs import READ, Hub
+
+#: How long a dropped connection may take to leave the server, in seconds. Its slot is given on
+#: after that in any case: a server that does not answer must not take the pool down with it.
+HANG_UP_TIMEOUT = 1.0
+
+Connection = Any
+
+
+class State(enum.Enum):
+    """What a connection is doing, as the client library knows it, without asking the server."""
+
+    READY = "ready"
+    DIRTY = "in a transaction"
+    BUSY = "running a statement"
+    DEAD = "closed"
+
+
+class Driver(Protocol):
+    """What the pool needs of a client library."""
+
+    @property
+    def NAME(self) -> str: ...
+
+    def make_green(self, hub: Hub) -> None:
+        """Make the library wait on *hub*, in connect and in queries."""
+
+    def state(self, connection: Connection) -> State:
+        """No I/O."""
+
+    def session(self, connection: Connection) -> object:
+        """The client-side settings that a borrower may change, as they are now. No I/O."""
+
+    def restore(self, connection: Connection, session: object) -> None:
+        """Put those settings back on a READY connection. No I/O."""
+
+    def cancel(self, connection: Connection, hub: Hub) -> None:
+        """Ask the server to stop the running statement. Waits on *hub*."""
+
+
+def load() -> Driver:
+    """The driver that Django runs on in this process."""
+    from django.db.backends.postgresql.psycopg_any import is_psycopg3
+
+    name = "psycopg3" if is_psycopg3 else "psycopg2"
+    return cast(Driver, importlib.import_module(f"{__name__}.{name}"))
+
+
+def require(name: str, engine: str) -> None:
+    """Refuse *engine* where Django would run it on another driver than *name*.
+
+    Django takes psycopg 3 whenever it can import it, psycopg2 otherwise, for the whole process:
+    https://docs.djangoproject.com/en/stable/ref/databases/#postgresql-notes
+
+    :raises ImproperlyConfigured: telling what to install or to remove.
+    """
+    psycopg3, no_psycopg3 = _import("psycopg")
+    if name == "psycopg3" and psycopg3 is None:
+        raise ImproperlyConfigured(
+            f"ENGINE {engine!r} runs on psycopg 3, which cannot be imported ({no_psycopg3}). "
+            "Install it: pip install 'psycopg[binary]'."
+        )
+    if name == "psycopg2":
+        psycopg2, no_psycopg2 = _import("psycopg2")
+        if psycopg2 is None:
+            raise ImproperlyConfigured(
+                f"ENGINE {engine!r} runs on psycopg2, which cannot be imported ({no_psycopg2}). "
+                "Install it: pip install psycopg2-binary."
+            )
+        if psycopg3 is not None:
+            raise ImproperlyConfigured(
+                f"ENGINE {engine!r} runs on psycopg2, but psycopg {psycopg3.__version__} is "
+                "installed too, and Django takes psycopg 3 whenever it can. Remove it (pip "
+                "uninstall psycopg psycopg-binary psycopg-c), or use ENGINE "
+                "'django_db_geventpool.backends.postgresql_psycopg3'."
+            )
+
+
+def _import(name: str) -> tuple[Any, ImportError | None]:
+    try:
+        return importlib.import_module(name), None
+    except ImportError as error:
+        return None, error
+
+
+def hang_up(driver: Driver, connection: Connection, hub: Hub) -> None:
+    """Cancel what runs, close, and wait until the server has let go of the session.
+
+    Closing alone would leave the server counting a session that the pool no longer counts: a
+    backend notices the goodbye only between statements. Its socket closes as it exits, so the
+    end of file on a duplicate of ours tells that it is gone. Bounded by HANG_UP_TIMEOUT.
+    """
+    deadline = time.monotonic() + HANG_UP_TIMEOUT
+    state = driver.state(connection)
+    if state is State.DEAD:
+        connection.close()
+        return
+    try:
+        if state is State.BUSY:
+            driver.cancel(connection, hub)
+        watch = os.dup(connection.fileno())
+    except BaseException:
+        connection.close()
+        raise
+    try:
+        connection.close()
+        _wait_for_end(watch, deadline, hub)
+    finally:
+        os.close(watch)
+
+
+def _wait_for_end(fd: int, deadline: float, hub: Hub) -> None:
+    while (left := deadline - time.monotonic()) > 0:
+        if not hub.wait_io(fd, READ, left):
+            return
+        try:
+            if not os.read(fd, 65536):
+                return
+        except BlockingIOError:
+            continue
+        except OSError:  # reset by the server: gone as well
+            return

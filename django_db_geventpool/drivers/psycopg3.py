@@ -1,0 +1,129 @@
+"""psycopg 3: a generator does the protocol, and whoever drives it does the waiting."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator
+from typing import Any, TypeVar, cast
+
+import psycopg
+from django.core.exceptions import ImproperlyConfigured
+from psycopg import waiting
+from psycopg.pq import TransactionStatus
+
+from ..hubs import Hub
+from . import State
+
+NAME = "psycopg3"
+
+T = TypeVar("T")
+
+logger = logging.getLogger("django_db_geventpool")
+
+VERSION = tuple(int(part) for part in psycopg.__version__.split(".")[:2])
+if VERSION < (3, 2):
+    raise ImproperlyConfigured(
+        f"django_db_geventpool needs psycopg 3.2 or newer; {psycopg.__version__} is installed."
+    )
+
+#: Before 3.3 the generators look at their own deadline, so they must be woken up to do it; since
+#: then the wait function is told the time limit and nothing needs a regular wake-up.
+WAKES_REGULARLY = VERSION < (3, 3)
+
+_STATES = {
+    TransactionStatus.IDLE: State.READY,
+    TransactionStatus.INTRANS: State.DIRTY,
+    TransactionStatus.INERROR: State.DIRTY,
+    TransactionStatus.ACTIVE: State.BUSY,
+    TransactionStatus.UNKNOWN: State.DEAD,
+}
+
+CANCEL_TIMEOUT = 1.0
+
+
+def make_green(hub: Hub) -> None:
+    """Replace psycopg's wait functions, for the whole process.
+
+    psycopg chooses them when it is imported: before patching it takes one that blocks the whole
+    hub, and for eventlet it always does.
+    """
+    if getattr(waiting.wait, "hub", None) == hub.NAME:
+        return
+
+    def wait(
+        gen: Generator[int, int, T], fileno: int, interval: float = 0.0, timeout: Any = None
+    ) -> T:
+        alarm = _Alarm(interval, timeout)
+        try:
+            events = next(gen)
+            while True:
+                ready = hub.wait_io(fileno, events, alarm.seconds())
+                events = gen.send(ready)
+                alarm.check(ready)
+        except StopIteration as stop:
+            return cast(T, stop.value)
+
+    def wait_conn(
+        gen: Generator[tuple[int, int], int, T], interval: float = 0.0, timeout: Any = None
+    ) -> T:
+        alarm = _Alarm(interval, timeout)
+        try:
+            fileno, events = next(gen)
+            while True:
+                ready = hub.wait_io(fileno, events, alarm.seconds())
+                fileno, events = gen.send(ready)
+                alarm.check(ready)
+        except StopIteration as stop:
+            return cast(T, stop.value)
+
+    wait.hub = wait_conn.hub = hub.NAME  # type: ignore[attr-defined]
+    waiting.wait, waiting.wait_conn = wait, wait_conn  # type: ignore[assignment]
+    logger.info("psycopg %s now waits on the %s hub", psycopg.__version__, hub.NAME)
+
+
+class _Alarm:
+    """The time limit of one wait."""
+
+    __slots__ = ("_deadline", "_interval")
+
+    def __init__(self, interval: float, timeout: float | None) -> None:
+        self._interval = interval if WAKES_REGULARLY else None
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+
+    def seconds(self) -> float | None:
+        if self._deadline is None:
+            return self._interval
+        return max(0.0, self._deadline - time.monotonic())
+
+    def check(self, ready: int) -> None:
+        # After the generator has had what there was, so that a limit of 0 still polls once.
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            raise psycopg.errors._WaitTimeout("wait timeout expired")
+
+
+def state(connection: Any) -> State:
+    return _STATES[connection.pgconn.transaction_status]
+
+
+def session(connection: Any) -> object:
+    return (connection.isolation_level, connection.read_only, connection.deferrable)
+
+
+def restore(connection: Any, session: object) -> None:
+    if not connection.autocommit:
+        connection.autocommit = True
+    isolation_level, read_only, deferrable = cast("tuple[Any, Any, Any]", session)
+    if connection.isolation_level != isolation_level:
+        connection.isolation_level = isolation_level
+    if connection.read_only != read_only:
+        connection.read_only = read_only
+    if connection.deferrable != deferrable:
+        connection.deferrable = deferrable
+
+
+def cancel(connection: Any, hub: Hub) -> None:
+    if psycopg.capabilities.has_cancel_safe():
+        connection.cancel_safe(timeout=CANCEL_TIMEOUT)
+    else:  # libpq before 17 knows the blocking way only
+        hub.run_blocking(connection.cancel)

@@ -1,0 +1,84 @@
+"""The concurrency library under the pool: one module each, all with the names of :class:`Hub`.
+
+Which one is in charge is read off what has been *patched*, or named by ``OPTIONS["HUB"]``; never
+off which import fails, because gevent and eventlet are often installed side by side.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from contextlib import AbstractContextManager
+from typing import Any, Callable, Optional, Protocol, cast
+
+from django.core.exceptions import ImproperlyConfigured
+
+#: Bits of the events that :meth:`Hub.wait_io` takes and returns; psycopg's Wait and Ready agree.
+READ, WRITE = 1, 2
+
+
+class Waiter(Protocol):
+    """Wakes one greenlet or thread once, from any other."""
+
+    def wait(self, timeout: Optional[float]) -> None:
+        """Return after :meth:`wake`, or after *timeout* seconds (None: no limit)."""
+
+    def wake(self) -> None:
+        """Let the waiting one go on. Never switches, so it may be called anywhere."""
+
+
+class Hub(Protocol):
+    """What the pool needs of gevent, of eventlet, or of plain threads."""
+
+    @property
+    def NAME(self) -> str: ...
+
+    @property
+    def IS_GREEN(self) -> bool: ...
+
+    def make_lock(self) -> AbstractContextManager[Any]:
+        """A native lock: taking it never switches greenlets, so no kill can strike there."""
+
+    def make_waiter(self) -> Waiter:
+        """A waiter for the calling greenlet or thread."""
+
+    def spawn(self, function: Callable[..., object], *args: object) -> object:
+        """Run *function* soon, off the caller's path. Never switches."""
+
+    def on_owner_end(self, callback: Callable[[], object]) -> Callable[[], object]:
+        """Call *callback* soon after the calling greenlet or thread has ended, however it did.
+
+        Returns a function that forgets the callback again.
+        """
+
+    def wait_io(self, fd: int, events: int, timeout: Optional[float]) -> int:
+        """Wait cooperatively until *fd* is ready; the ready events, 0 after *timeout* seconds."""
+
+    def run_blocking(self, function: Callable[[], object]) -> object:
+        """Run *function*, which blocks its thread, without blocking the other greenlets."""
+
+
+def load(name: str | None = None) -> Hub:
+    """The hub called *name*, or the one that has patched this process, else plain threads.
+
+    :raises ImproperlyConfigured: if *name* cannot be imported.
+    """
+    name = name or patched()
+    try:
+        return cast(Hub, importlib.import_module(f"{__name__}.{name}"))
+    except ImportError as error:
+        raise ImproperlyConfigured(
+            f"OPTIONS['HUB'] is {name!r}, but it cannot be imported: {error}. "
+            f"Install it (pip install {name}), or leave HUB out."
+        ) from error
+
+
+def patched() -> str:
+    """Name of the library whose monkey patching made sockets cooperative: gevent goes first."""
+    monkey: Any = sys.modules.get("gevent.monkey")
+    if monkey is not None and monkey.is_module_patched("socket"):
+        return "gevent"
+    patcher: Any = sys.modules.get("eventlet.patcher")
+    if patcher is not None and patcher.is_monkey_patched("socket"):
+        return "eventlet"
+    return "threads"

@@ -1,0 +1,88 @@
+"""eventlet: waits on its hub's listeners."""
+
+from __future__ import annotations
+
+import weakref
+from contextlib import AbstractContextManager
+from typing import Any, Callable
+
+import eventlet
+from eventlet import event, greenthread, hubs, patcher, tpool
+
+from . import READ, WRITE
+
+NAME = "eventlet"
+IS_GREEN = True
+
+
+def make_lock() -> AbstractContextManager[Any]:
+    lock: AbstractContextManager[Any] = patcher.original("threading").Lock()
+    return lock
+
+
+class EventletWaiter:
+    __slots__ = ("_event",)
+
+    def __init__(self) -> None:
+        self._event = event.Event()
+
+    def wait(self, timeout: float | None) -> None:
+        self._event.wait(timeout)
+
+    def wake(self) -> None:
+        if not self._event.ready():
+            self._event.send()
+
+
+def make_waiter() -> EventletWaiter:
+    return EventletWaiter()
+
+
+def spawn(function: Callable[..., object], *args: object) -> object:
+    return eventlet.spawn_n(function, *args)
+
+
+def on_owner_end(callback: Callable[[], object]) -> Callable[[], object]:
+    owner = greenthread.getcurrent()
+
+    def ended(_: object) -> None:
+        # In a turn of its own: a link runs inside the ending greenlet, a weak reference's
+        # callback maybe inside a garbage collection.
+        hubs.get_hub().schedule_call_global(0, callback)
+
+    if isinstance(owner, greenthread.GreenThread):
+        owner.link(ended)
+        return lambda: owner.unlink(ended)
+    reference = weakref.ref(owner, ended)
+    return lambda: reference  # the closure keeps the weak reference, and so its callback, alive
+
+
+def wait_io(fd: int, events: int, timeout: float | None) -> int:
+    hub = hubs.get_hub()
+    current = greenthread.getcurrent()
+    listeners = []
+    timer = None
+    try:
+        # trampoline() refuses to wait for both directions at once, as psycopg 3 does on sending.
+        for event_, kind in ((READ, hub.READ), (WRITE, hub.WRITE)):
+            if events & event_:
+                listeners.append(
+                    hub.add(kind, fd, _switch_to(current, event_), current.throw, None)
+                )
+        if timeout is not None:
+            timer = hub.schedule_call_global(timeout, current.switch, 0)
+        ready: int = hub.switch()
+        return ready
+    finally:
+        for listener in listeners:
+            hub.remove(listener)
+        if timer is not None:
+            timer.cancel()
+
+
+def _switch_to(greenlet: Any, ready: int) -> Callable[[int], object]:
+    return lambda _fd: greenlet.switch(ready)
+
+
+def run_blocking(function: Callable[[], object]) -> object:
+    return tpool.execute(function)

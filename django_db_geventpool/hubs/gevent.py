@@ -1,0 +1,97 @@
+"""gevent: waits on the hub's own watchers."""
+
+from __future__ import annotations
+
+import weakref
+from contextlib import AbstractContextManager
+from typing import Any, Callable
+
+import gevent
+from gevent import monkey
+from gevent.hub import Waiter as _Switch
+
+NAME = "gevent"
+IS_GREEN = True
+
+
+def make_lock() -> AbstractContextManager[Any]:
+    lock: AbstractContextManager[Any] = monkey.get_original("_thread", "allocate_lock")()
+    return lock
+
+
+class GeventWaiter:
+    __slots__ = ("_hub", "_switch")
+
+    def __init__(self) -> None:
+        self._hub: Any = gevent.get_hub()
+        self._switch = _Switch(self._hub)
+
+    def wait(self, timeout: float | None) -> None:
+        if timeout is None:
+            self._switch.get()
+            return
+        timer = self._hub.loop.timer(timeout)
+        # update: the loop's idea of "now" is as old as its last turn, and a busy hub would
+        # otherwise cut the wait short by that much.
+        timer.start(self._switch.switch, None, update=True)
+        try:
+            self._switch.get()
+        finally:
+            timer.close()
+
+    def wake(self) -> None:
+        _run_soon(self._hub, self._switch.switch, None)
+
+
+def _run_soon(hub: Any, function: Callable[..., object], *args: object) -> None:
+    """In *hub*'s next turn; a hub of another native thread must be woken up for it."""
+    if gevent.get_hub() is hub:
+        hub.loop.run_callback(function, *args)
+    else:
+        hub.loop.run_callback_threadsafe(function, *args)
+
+
+def make_waiter() -> GeventWaiter:
+    return GeventWaiter()
+
+
+def spawn(function: Callable[..., object], *args: object) -> object:
+    return gevent.spawn(function, *args)
+
+
+def on_owner_end(callback: Callable[[], object]) -> Callable[[], object]:
+    owner = gevent.getcurrent()
+    if isinstance(owner, gevent.Greenlet):
+
+        def ended(_: object) -> None:
+            callback()
+
+        owner.rawlink(ended)
+        return lambda: owner.unlink(ended)
+    # A raw greenlet (gevent.spawn_raw, a thread's main greenlet) has no links. It is freed when
+    # it ends, maybe inside a garbage collection, hence the detour over the hub.
+    hub = gevent.get_hub()
+    reference = weakref.ref(owner, lambda _: _run_soon(hub, callback))
+    return lambda: reference  # the closure keeps the weak reference, and so its callback, alive
+
+
+def wait_io(fd: int, events: int, timeout: float | None) -> int:
+    hub: Any = gevent.get_hub()
+    switch: Any = _Switch(hub)
+    watcher = hub.loop.io(fd, events)
+    timer = None
+    try:
+        watcher.start(switch.switch, pass_events=True)
+        if timeout is not None:
+            timer = hub.loop.timer(timeout)
+            timer.start(switch.switch, 0, update=True)
+        ready: int = switch.get()
+        return ready & events
+    finally:
+        watcher.close()
+        if timer is not None:
+            timer.close()
+
+
+def run_blocking(function: Callable[[], object]) -> object:
+    return gevent.get_hub().threadpool.apply(function)

@@ -1,0 +1,1 @@
+"""The harness around the package: servers to run against, and the cells to run."""
