@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -28,10 +28,10 @@ class PoolConfig:
     reuse_conns: int = DEFAULT_MAX_CONNS
     """How many connections stay open while nobody uses them; 0 closes each one on return."""
 
-    wait_timeout: Optional[float] = DEFAULT_WAIT_TIMEOUT
+    wait_timeout: float | None = DEFAULT_WAIT_TIMEOUT
     """Seconds to wait for a connection before PoolTimeout; None waits for ever."""
 
-    hub: Optional[str] = None
+    hub: str | None = None
     """Name of the concurrency library; None takes the one that has patched the process."""
 
     @classmethod

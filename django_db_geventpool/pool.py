@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .config import PoolConfig
-from .drivers import Connection, Driver, State, hang_up
+from .drivers import Connection, Driver, State
 from .errors import PoolClosed, PoolError, PoolTimeout
 from .hubs import Hub, Waiter
+from .session import Session
 
 logger = logging.getLogger("django_db_geventpool")
 
@@ -39,15 +40,13 @@ class Borrower(Protocol):
 
 
 class Slot:
-    """One of the pool's places: a physical connection, or empty."""
+    """One of the pool's places."""
 
-    __slots__ = ("connection", "note", "session")
+    __slots__ = ("note", "session")
 
     def __init__(self) -> None:
-        self.connection: Connection | None = None
-        #: Client-side settings as they were when the connection was opened.
-        self.session: object = None
-        #: The borrowers' own: what they remember of this physical connection.
+        self.session: Session | None = None  # None: empty, or being opened
+        #: The borrowers' own: what they remember of this session.
         self.note: Any = None
 
 
@@ -62,6 +61,12 @@ class Checkout:
         self.slot: Slot | None = None
         self.waiter: Waiter | None = None
         self.forget_owner: Callable[[], object] | None = None
+
+    @property
+    def connection(self) -> Connection:
+        """The driver's connection object, while it is held; else None."""
+        slot = self.slot
+        return None if slot is None or slot.session is None else slot.session.connection
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ class Pool:
         checkout.forget_owner = self._hub.on_owner_end(lambda: self._owner_ended(checkout))
         slot = checkout.slot
         assert slot is not None
-        if slot.connection is None:
+        if slot.session is None:
             self._open(checkout, slot, connect)
         return checkout
 
@@ -136,10 +141,10 @@ class Pool:
         :raises PoolError: if the checkout is not (or no longer) held.
         """
         slot = checkout.slot
-        if slot is None or slot.connection is None:
+        if slot is None or slot.session is None:
             raise PoolError(f"pool {self.name!r}: this connection is not checked out")
         try:
-            clean = self._clean(slot)
+            clean = self._reset(slot.session)
         except BaseException:  # killed while rolling back
             self._drop(checkout, slot)
             raise
@@ -162,14 +167,14 @@ class Pool:
             if checkout.waiter is not None:
                 checkout.waiter.wake()
         for slot in idle:
-            self._hang_up(slot, wait)
+            self._end(slot, wait)
 
     def drop_idle(self) -> None:
         """Close the connections that nobody uses; the next borrowers open new ones."""
         with self._lock:
             idle = self._take_idle()
         for slot in idle:
-            self._hang_up(slot)
+            self._end(slot)
 
     def stats(self) -> PoolStats:
         """The counts of this moment."""
@@ -201,39 +206,29 @@ class Pool:
 
     def _open(self, checkout: Checkout, slot: Slot, connect: Callable[[], Connection]) -> None:
         try:
-            connection = connect()
-            slot.session = self._driver.session(connection)
-            slot.connection = connection
+            slot.session = Session(self._driver, connect())
         except BaseException:
             self._settle(checkout, slot)
             raise
 
-    def _clean(self, slot: Slot) -> bool:
+    def _reset(self, session: Session) -> bool:
         """Make a returned connection fit for the next borrower; False if it cannot be."""
-        connection = slot.connection
         try:
-            state = self._driver.state(connection)
-            if state is State.DIRTY:
-                connection.rollback()
-                state = self._driver.state(connection)
-            if state is not State.READY:
-                logger.warning("pool %r: dropping a connection that is %s", self.name, state.value)
-                return False
-            self._driver.restore(connection, slot.session)
+            state = session.reset()
         except Exception as error:
             # The type only: a driver's message may quote the connection string.
-            logger.warning(
-                "pool %r: dropping a connection, its reset failed: %s",
-                self.name,
-                type(error).__name__,
-            )
-            return False
-        return True
+            problem = f"its reset failed: {type(error).__name__}"
+        else:
+            if state is State.READY:
+                return True
+            problem = f"it is {state.value}"
+        logger.warning("pool %r: dropping a connection, %s", self.name, problem)
+        return False
 
     def _settle(self, checkout: Checkout, slot: Slot) -> None:
         """End a checkout whose slot is clean or empty: to the first waiter, else to the idle."""
         with self._lock:
-            surplus = slot.connection is not None and (
+            surplus = slot.session is not None and (
                 self._closed or not self._waiting and len(self._idle) >= self.config.reuse_conns
             )
             waiter = None
@@ -253,16 +248,17 @@ class Pool:
             checkout.slot = None
             self._closing += 1
         self._finish(checkout, None)
-        self._hub.spawn(self._hang_up, slot)
+        self._hub.spawn(self._end, slot)
 
-    def _hang_up(self, slot: Slot, wait: bool = True) -> None:
+    def _end(self, slot: Slot, wait: bool = True) -> None:
         """Close the connection of a slot that counts as closing, then free the slot."""
-        connection, slot.connection, slot.note = slot.connection, None, None
+        session, slot.session, slot.note = slot.session, None, None
+        assert session is not None
         try:
             if wait:
-                hang_up(self._driver, connection, self._hub)
+                session.end(self._hub)
             else:
-                connection.close()
+                session.close()
         except Exception as error:
             logger.warning(
                 "pool %r: closing a connection failed: %s", self.name, type(error).__name__
@@ -284,7 +280,7 @@ class Pool:
     def _owner_ended(self, checkout: Checkout) -> None:
         """The greenlet ended with its connection checked out; runs in the hub, so no I/O."""
         slot = checkout.slot
-        if slot is None or slot.connection is None or not checkout.borrower.owner_ended():
+        if slot is None or slot.session is None or not checkout.borrower.owner_ended():
             return
         logger.debug("pool %r: taking back the connection of an ended greenlet", self.name)
         self._hub.spawn(self.release, checkout)
@@ -301,7 +297,7 @@ class Pool:
             first, _ = self._waiting.popitem(last=False)
             self._lend(slot, first)
             return first.waiter
-        if slot.connection is not None:
+        if slot.session is not None:
             self._idle.append(slot)
         return None
 
@@ -311,7 +307,7 @@ class Pool:
         return idle
 
     def _stats(self) -> PoolStats:
-        opening = sum(1 for c in self._held if c.slot is not None and c.slot.connection is None)
+        opening = sum(1 for c in self._held if c.connection is None)
         return PoolStats(
             size=self.config.max_conns,
             idle=len(self._idle),

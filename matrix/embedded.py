@@ -113,7 +113,7 @@ class EmbeddedServer:
         self.folder = make_folder(self.account)
         self.password = secrets.token_urlsafe(16)
         self.port = 0
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[Any] | None = None
         self.environ = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
         self.environ.update(LC_ALL="C", LANG="C")
 
@@ -133,7 +133,7 @@ class EmbeddedServer:
         pwfile.write_text(self.password)
         self.account.own(pwfile)
         done = subprocess.run(
-            [self.install / "bin" / "initdb", "--pgdata", self.folder / "data"]
+            [str(self.install / "bin" / "initdb"), f"--pgdata={self.folder / 'data'}"]
             + ["--username=postgres", f"--pwfile={pwfile}", "--auth=scram-sha-256"]
             + ["--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"],
             cwd=self.folder,
@@ -150,8 +150,8 @@ class EmbeddedServer:
     def serve(self) -> bool:
         options = [f"-c{key}={value}" for key, value in SERVER_SETTINGS.items()]
         with open(self.folder / "log", "wb") as log:
-            self.process = subprocess.Popen(
-                [self.install / "bin" / "postgres", "-D", self.folder / "data"]
+            process = self.process = subprocess.Popen(
+                [str(self.install / "bin" / "postgres"), f"-D{self.folder / 'data'}"]
                 + [f"-p{self.port}", *options],
                 cwd=self.folder,
                 env=self.environ,
@@ -161,7 +161,7 @@ class EmbeddedServer:
                 **self.account.popen,
             )
         deadline = time.monotonic() + START_TIMEOUT
-        while time.monotonic() < deadline and self.process.poll() is None:
+        while time.monotonic() < deadline and process.poll() is None:
             if b"ready to accept connections" in (self.folder / "log").read_bytes():
                 return True
             time.sleep(0.02)

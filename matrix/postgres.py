@@ -144,9 +144,7 @@ def server(environ: Mapping[str, str] | None = None) -> Iterator[Server]:
         with embedded() as started:
             yield started
     else:
-        raise ServerUnavailable(
-            f"PG_PROVIDER is {provider!r}; it can be {' or '.join(PROVIDERS)}."
-        )
+        raise ServerUnavailable(f"PG_PROVIDER is {provider!r}; it can be {' or '.join(PROVIDERS)}.")
 
 
 @contextmanager

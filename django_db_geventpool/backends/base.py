@@ -62,7 +62,7 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
         assert slot is not None
         if slot.note is not None:
             self.isolation_level = slot.note
-        return slot.connection
+        return checkout.connection
 
     def init_connection_state(self) -> None:
         slot = None if self._checkout is None else self._checkout.slot
@@ -89,7 +89,7 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
 
     def _close(self) -> None:
         if self._checkout is None:
-            super()._close()
+            super()._close()  # type: ignore[misc]  # not in django-stubs
             return
         # Detached first: whatever happens on the way back, and also within an atomic block, this
         # wrapper must not use a connection that may be somebody else's already.

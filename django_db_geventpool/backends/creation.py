@@ -18,8 +18,8 @@ class PooledDatabaseCreation(DatabaseCreation):
     def _clone_test_db(self, *args: Any, **kwargs: Any) -> None:
         self.connection.close()
         self.connection.close_pool()
-        super()._clone_test_db(*args, **kwargs)
+        super()._clone_test_db(*args, **kwargs)  # type: ignore[misc]
 
     def _destroy_test_db(self, *args: Any, **kwargs: Any) -> None:
         self.connection.close_pool()
-        super()._destroy_test_db(*args, **kwargs)
+        super()._destroy_test_db(*args, **kwargs)  # type: ignore[misc]

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import enum
 import importlib
-import os
-import time
-from typing import Any, Protocol, cast
+from typing import Any, Callable, Protocol, cast
 
 from django.core.exceptions import ImproperlyConfigured
 
-from ..hubs import READ, Hub
-
-#: How long a dropped connection may take to leave the server, in seconds. Its slot is given on
-#: after that in any case: a server that does not answer must not take the pool down with it.
-HANG_UP_TIMEOUT = 1.0
+from ..hubs import Hub
 
 Connection = Any
+
+
+#: Asks the server to stop the running statement; waits on the hub, at most so many seconds.
+Canceller = Callable[[Hub, float], object]
 
 
 class State(enum.Enum):
@@ -40,14 +38,14 @@ class Driver(Protocol):
     def state(self, connection: Connection) -> State:
         """No I/O."""
 
-    def session(self, connection: Connection) -> object:
+    def settings(self, connection: Connection) -> object:
         """The client-side settings that a borrower may change, as they are now. No I/O."""
 
-    def restore(self, connection: Connection, session: object) -> None:
+    def restore(self, connection: Connection, settings: object) -> None:
         """Put those settings back on a READY connection. No I/O."""
 
-    def cancel(self, connection: Connection, hub: Hub) -> None:
-        """Ask the server to stop the running statement. Waits on *hub*."""
+    def canceller(self, connection: Connection) -> Canceller:
+        """How to stop a statement of this connection later, even after it has closed itself."""
 
 
 def load() -> Driver:
@@ -93,42 +91,3 @@ def _import(name: str) -> tuple[Any, ImportError | None]:
         return importlib.import_module(name), None
     except ImportError as error:
         return None, error
-
-
-def hang_up(driver: Driver, connection: Connection, hub: Hub) -> None:
-    """Cancel what runs, close, and wait until the server has let go of the session.
-
-    Closing alone would leave the server counting a session that the pool no longer counts: a
-    backend notices the goodbye only between statements. Its socket closes as it exits, so the
-    end of file on a duplicate of ours tells that it is gone. Bounded by HANG_UP_TIMEOUT.
-    """
-    deadline = time.monotonic() + HANG_UP_TIMEOUT
-    state = driver.state(connection)
-    if state is State.DEAD:
-        connection.close()
-        return
-    try:
-        if state is State.BUSY:
-            driver.cancel(connection, hub)
-        watch = os.dup(connection.fileno())
-    except BaseException:
-        connection.close()
-        raise
-    try:
-        connection.close()
-        _wait_for_end(watch, deadline, hub)
-    finally:
-        os.close(watch)
-
-
-def _wait_for_end(fd: int, deadline: float, hub: Hub) -> None:
-    while (left := deadline - time.monotonic()) > 0:
-        if not hub.wait_io(fd, READ, left):
-            return
-        try:
-            if not os.read(fd, 65536):
-                return
-        except BlockingIOError:
-            continue
-        except OSError:  # reset by the server: gone as well
-            return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ import psycopg2
 from psycopg2 import extensions
 
 from ..hubs import READ, WRITE, Hub
-from . import State
+from . import Canceller, State
 
 NAME = "psycopg2"
 
@@ -48,19 +49,49 @@ def state(connection: Any) -> State:
     return _STATES[connection.get_transaction_status()]
 
 
-def session(connection: Any) -> object:
+def settings(connection: Any) -> object:
     return (connection.isolation_level, connection.readonly, connection.deferrable)
 
 
-def restore(connection: Any, session: object) -> None:
+def restore(connection: Any, settings: object) -> None:
     if not connection.autocommit:
         connection.autocommit = True
-    if session != (connection.isolation_level, connection.readonly, connection.deferrable):
-        isolation_level, readonly, deferrable = cast("tuple[Any, Any, Any]", session)
+    if settings != (connection.isolation_level, connection.readonly, connection.deferrable):
+        isolation_level, readonly, deferrable = cast("tuple[Any, Any, Any]", settings)
         connection.isolation_level = isolation_level
         connection.readonly = readonly
         connection.deferrable = deferrable
 
 
-def cancel(connection: Any, hub: Hub) -> None:
-    hub.run_blocking(connection.cancel)
+def canceller(connection: Any) -> Canceller:
+    """psycopg2 closes a connection whose wait was interrupted, and its cancel() with it.
+
+    It would also hold the GIL for as long as the server takes to answer. libpq's own object for
+    it, by contrast, lives apart from the connection and may be used from any thread:
+    https://www.postgresql.org/docs/current/libpq-cancel.html
+    """
+    handle = _PQcancel(connection.pgconn_ptr)
+    return lambda hub, timeout: hub.run_blocking(handle.cancel, timeout)
+
+
+# The libpq that this psycopg2 is linked against: found as a dependency of its extension module.
+_libpq = ctypes.CDLL(psycopg2._psycopg.__file__)
+_libpq.PQgetCancel.argtypes = [ctypes.c_void_p]
+_libpq.PQgetCancel.restype = ctypes.c_void_p
+_libpq.PQcancel.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
+_libpq.PQfreeCancel.argtypes = [ctypes.c_void_p]
+_libpq.PQfreeCancel.restype = None
+
+
+class _PQcancel:
+    def __init__(self, pgconn: int) -> None:
+        self._pointer = _libpq.PQgetCancel(pgconn)
+        self._free = _libpq.PQfreeCancel  # a module's globals may be gone before the last __del__
+
+    def __del__(self) -> None:
+        self._free(self._pointer)
+
+    def cancel(self) -> None:
+        message = ctypes.create_string_buffer(256)
+        if not _libpq.PQcancel(self._pointer, message, len(message)):
+            logger.warning("a statement could not be cancelled: the server was not reached")

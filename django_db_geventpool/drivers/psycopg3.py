@@ -13,7 +13,7 @@ from psycopg import waiting
 from psycopg.pq import TransactionStatus
 
 from ..hubs import Hub
-from . import State
+from . import Canceller, State
 
 NAME = "psycopg3"
 
@@ -38,8 +38,6 @@ _STATES = {
     TransactionStatus.ACTIVE: State.BUSY,
     TransactionStatus.UNKNOWN: State.DEAD,
 }
-
-CANCEL_TIMEOUT = 1.0
 
 
 def make_green(hub: Hub) -> None:
@@ -78,7 +76,7 @@ def make_green(hub: Hub) -> None:
             return cast(T, stop.value)
 
     wait.hub = wait_conn.hub = hub.NAME  # type: ignore[attr-defined]
-    waiting.wait, waiting.wait_conn = wait, wait_conn  # type: ignore[assignment]
+    waiting.wait, waiting.wait_conn = wait, wait_conn
     logger.info("psycopg %s now waits on the %s hub", psycopg.__version__, hub.NAME)
 
 
@@ -106,14 +104,14 @@ def state(connection: Any) -> State:
     return _STATES[connection.pgconn.transaction_status]
 
 
-def session(connection: Any) -> object:
+def settings(connection: Any) -> object:
     return (connection.isolation_level, connection.read_only, connection.deferrable)
 
 
-def restore(connection: Any, session: object) -> None:
+def restore(connection: Any, settings: object) -> None:
     if not connection.autocommit:
         connection.autocommit = True
-    isolation_level, read_only, deferrable = cast("tuple[Any, Any, Any]", session)
+    isolation_level, read_only, deferrable = cast("tuple[Any, Any, Any]", settings)
     if connection.isolation_level != isolation_level:
         connection.isolation_level = isolation_level
     if connection.read_only != read_only:
@@ -122,8 +120,11 @@ def restore(connection: Any, session: object) -> None:
         connection.deferrable = deferrable
 
 
-def cancel(connection: Any, hub: Hub) -> None:
-    if psycopg.capabilities.has_cancel_safe():
-        connection.cancel_safe(timeout=CANCEL_TIMEOUT)
-    else:  # libpq before 17 knows the blocking way only
-        hub.run_blocking(connection.cancel)
+def canceller(connection: Any) -> Canceller:
+    def cancel(hub: Hub, timeout: float) -> None:
+        if psycopg.capabilities.has_cancel_safe():
+            connection.cancel_safe(timeout=timeout)
+        else:  # libpq before 17 knows the blocking way only
+            hub.run_blocking(connection.cancel, timeout)
+
+    return cancel

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 from contextlib import AbstractContextManager
-from typing import Any, Callable, Optional, Protocol, cast
+from typing import Any, Callable, Protocol, cast
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -20,7 +20,7 @@ READ, WRITE = 1, 2
 class Waiter(Protocol):
     """Wakes one greenlet or thread once, from any other."""
 
-    def wait(self, timeout: Optional[float]) -> None:
+    def wait(self, timeout: float | None) -> None:
         """Return after :meth:`wake`, or after *timeout* seconds (None: no limit)."""
 
     def wake(self) -> None:
@@ -51,11 +51,14 @@ class Hub(Protocol):
         Returns a function that forgets the callback again.
         """
 
-    def wait_io(self, fd: int, events: int, timeout: Optional[float]) -> int:
+    def wait_io(self, fd: int, events: int, timeout: float | None) -> int:
         """Wait cooperatively until *fd* is ready; the ready events, 0 after *timeout* seconds."""
 
-    def run_blocking(self, function: Callable[[], object]) -> object:
-        """Run *function*, which blocks its thread, without blocking the other greenlets."""
+    def run_blocking(self, function: Callable[[], object], timeout: float) -> None:
+        """Run *function*, which blocks its thread, in one of its own.
+
+        Returns when it is done, and after *timeout* seconds in any case.
+        """
 
 
 def load(name: str | None = None) -> Hub:

@@ -84,5 +84,6 @@ def _switch_to(greenlet: Any, ready: int) -> Callable[[int], object]:
     return lambda _fd: greenlet.switch(ready)
 
 
-def run_blocking(function: Callable[[], object]) -> object:
-    return tpool.execute(function)
+def run_blocking(function: Callable[[], object], timeout: float) -> None:
+    with eventlet.Timeout(timeout, False):
+        tpool.execute(function)

@@ -24,7 +24,7 @@ class GeventWaiter:
 
     def __init__(self) -> None:
         self._hub: Any = gevent.get_hub()
-        self._switch = _Switch(self._hub)
+        self._switch: Any = _Switch(self._hub)
 
     def wait(self, timeout: float | None) -> None:
         if timeout is None:
@@ -93,5 +93,5 @@ def wait_io(fd: int, events: int, timeout: float | None) -> int:
             timer.close()
 
 
-def run_blocking(function: Callable[[], object]) -> object:
-    return gevent.get_hub().threadpool.apply(function)
+def run_blocking(function: Callable[[], object], timeout: float) -> None:
+    gevent.get_hub().threadpool.spawn(function).wait(timeout)

@@ -65,5 +65,7 @@ def wait_io(fd: int, events: int, timeout: float | None) -> int:
     return events if ready else 0
 
 
-def run_blocking(function: Callable[[], object]) -> object:
-    return function()
+def run_blocking(function: Callable[[], object], timeout: float) -> None:
+    thread = threading.Thread(target=function, daemon=True)
+    thread.start()
+    thread.join(timeout)

@@ -1,0 +1,100 @@
+"""One session on the server, from the connect to its very end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+from .drivers import Connection, Driver, State
+from .hubs import READ, Hub
+
+#: How long a session may take to end once it has been told to, in seconds. Its slot is given on
+#: after that in any case: a server that does not answer must not take the pool down with it.
+END_TIMEOUT = 1.0
+
+
+class Session:
+    """A physical connection with what the pool must know of it beyond the connection object.
+
+    The file descriptor is a duplicate of the connection's own: it can still be watched when the
+    connection object has closed itself, as psycopg2 does when a wait is interrupted, although
+    the server goes on with the statement.
+    """
+
+    __slots__ = ("_cancel", "_driver", "_fd", "_settings", "connection")
+
+    def __init__(self, driver: Driver, connection: Connection) -> None:
+        self.connection = connection
+        self._driver = driver
+        self._fd = -1
+        try:
+            self._settings = driver.settings(connection)
+            self._cancel = driver.canceller(connection)
+            self._fd = os.dup(connection.fileno())
+        except BaseException:
+            connection.close()
+            raise
+
+    def __del__(self) -> None:
+        self._forget()
+
+    @property
+    def state(self) -> State:
+        """What the client library believes; no I/O."""
+        return self._driver.state(self.connection)
+
+    def reset(self) -> State:
+        """Roll back what is open and restore what a borrower may have changed.
+
+        Anything but READY as its answer means that nobody may use the connection again.
+        """
+        state = self.state
+        if state is State.DIRTY:
+            self.connection.rollback()
+            state = self.state
+        if state is State.READY:
+            self._driver.restore(self.connection, self._settings)
+        return state
+
+    def end(self, hub: Hub) -> None:
+        """Cancel what runs, close, and return when the server has let go of the session.
+
+        Closing alone would leave the server with a session that the pool no longer counts: a
+        backend notices the goodbye only between statements. It closes its socket as it exits,
+        after it has left pg_stat_activity, so an end of file tells. Bounded by END_TIMEOUT.
+        """
+        deadline = time.monotonic() + END_TIMEOUT
+        try:
+            if self.state not in (State.READY, State.DIRTY) and not self._gone():
+                self._cancel(hub, END_TIMEOUT)
+        finally:
+            self.connection.close()
+        try:
+            while not self._gone() and (left := deadline - time.monotonic()) > 0:
+                hub.wait_io(self._fd, READ, left)
+        finally:
+            self._forget()
+
+    def close(self) -> None:
+        """Say goodbye and wait for nothing."""
+        self.connection.close()
+        self._forget()
+
+    def _gone(self) -> bool:
+        """Whether the server's side is closed. Throws away what was not read yet; no waiting.
+
+        (libpq makes its sockets non-blocking, and a duplicate is the same socket.)
+        """
+        try:
+            return not os.read(self._fd, 65536)
+        except BlockingIOError:
+            return False
+        except OSError:  # reset by the server: gone as well
+            return True
+
+    def _forget(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            with contextlib.suppress(OSError):
+                os.close(fd)

@@ -1,0 +1,3 @@
+"""One concern to a plugin; nothing else lives here."""
+
+pytest_plugins = ["tests.plugin_django"]

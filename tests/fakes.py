@@ -1,0 +1,102 @@
+"""A driver without a server, for the tests of the pool alone."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from typing import Any, Callable
+
+from django_db_geventpool import hubs
+from django_db_geventpool.config import PoolConfig
+from django_db_geventpool.drivers import Canceller, State
+from django_db_geventpool.pool import Checkout, Pool
+
+NAME = "fake"
+
+_numbers = itertools.count(1)
+
+
+class FakeConnection:
+    """A connection whose state the test sets, on a pipe in place of a socket."""
+
+    def __init__(self) -> None:
+        self.number = next(_numbers)
+        self.state = State.READY
+        self.log: list[str] = []
+        self.on_rollback: Callable[[], object] = lambda: None
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+
+    def fileno(self) -> int:
+        return self._reader
+
+    def rollback(self) -> None:
+        self.on_rollback()
+        self.log.append("rollback")
+        self.state = State.READY
+
+    def close(self) -> None:
+        if self.state is not State.DEAD:
+            os.close(self._reader)
+            os.close(self._writer)
+        self.state = State.DEAD
+        self.log.append("close")
+
+
+def make_green(hub: hubs.Hub) -> None:
+    raise AssertionError("nothing to make green")
+
+
+def state(connection: FakeConnection) -> State:
+    return connection.state
+
+
+def settings(connection: FakeConnection) -> object:
+    return "as opened"
+
+
+def restore(connection: FakeConnection, settings: object) -> None:
+    connection.log.append(f"restored {settings}")
+
+
+def canceller(connection: FakeConnection) -> Canceller:
+    return lambda hub, timeout: connection.log.append("cancel")
+
+
+class Borrower:
+    """Somebody with a connection of a pool."""
+
+    def __init__(self, pool: Pool, connect: Callable[[], Any] = FakeConnection) -> None:
+        self.pool = pool
+        self.connect = connect
+        self.checkout: Checkout | None = None
+        self.shared = False
+
+    def take(self) -> FakeConnection:
+        self.checkout = self.pool.acquire(self, self.connect)
+        connection: FakeConnection = self.checkout.connection
+        return connection
+
+    def give(self) -> None:
+        assert self.checkout is not None
+        checkout, self.checkout = self.checkout, None
+        self.pool.release(checkout)
+
+    def use(self) -> FakeConnection:
+        """Take and give back; the connection that it was."""
+        connection = self.take()
+        self.give()
+        return connection
+
+    def owner_ended(self) -> bool:
+        if self.shared:
+            return False
+        self.checkout = None
+        return True
+
+
+def make_pool(**options: Any) -> Pool:
+    import sys
+
+    config = PoolConfig.from_settings("fake", {"OPTIONS": options})
+    return Pool("fake", config, hubs.load(), sys.modules[__name__])

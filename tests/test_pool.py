@@ -1,0 +1,307 @@
+"""The pool alone, with a driver that has no server. Order is forced by events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from threading import Event
+from typing import Any, Callable
+
+import pytest
+from django.db import OperationalError
+
+from django_db_geventpool.drivers import State
+from django_db_geventpool.errors import PoolClosed, PoolError, PoolTimeout
+from django_db_geventpool.pool import Pool
+
+from .fakes import Borrower, FakeConnection, make_pool
+from .plugin_hub import HUB
+from .tasks import pause, spawn, until
+
+greenlets_only = pytest.mark.skipif(
+    HUB == "threads", reason="a thread cannot be killed: https://bugs.python.org/issue12155"
+)
+
+
+@pytest.fixture
+def pool() -> Iterator[Callable[..., Pool]]:
+    made: list[Pool] = []
+
+    def make(**options: Any) -> Pool:
+        made.append(make_pool(**options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close(wait=False)
+        stats = one.stats()
+        assert (stats.in_use, stats.opening, stats.waiting) == (0, 0, 0), "the test left some"
+
+
+class Gate:
+    """A connect() that waits until the test lets it through."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.open = Event()
+
+    def __call__(self) -> FakeConnection:
+        self.begun += 1
+        assert self.open.wait(30)
+        return FakeConnection()
+
+
+def test_a_connection_that_comes_back_is_lent_again(pool: Any) -> None:
+    one = Borrower(pool())
+    first = one.take()
+    one.give()
+    assert one.take() is first
+    one.give()
+
+
+def test_the_slot_is_taken_before_the_connect_begins(pool: Any) -> None:
+    four, gate = pool(MAX_CONNS=4), Gate()
+
+    tasks = [spawn(Borrower(four, gate).use) for _ in range(30)]
+    until(lambda: four.stats().waiting == 26)
+    assert gate.begun == 4
+    assert four.stats().opening == 4
+    gate.open.set()
+    for task in tasks:
+        task.result()
+    assert gate.begun == 4
+    assert four.stats().idle == 4
+
+
+def test_waiters_are_served_first_come_first_served(pool: Any) -> None:
+    single, served = pool(MAX_CONNS=1), []
+    holder = Borrower(single)
+    holder.take()
+
+    def use(number: int) -> None:
+        borrower = Borrower(single)
+        borrower.take()
+        served.append(number)
+        borrower.give()
+
+    tasks = []
+    for number in range(5):
+        tasks.append(spawn(use, number))
+        until(lambda: single.stats().waiting == len(tasks))
+    holder.give()
+    for task in tasks:
+        task.result()
+    assert served == [0, 1, 2, 3, 4]
+
+
+@greenlets_only  # a thread may run in between, and there is nothing to force
+def test_nobody_overtakes_a_waiter_that_was_served_but_has_not_run_yet(pool: Any) -> None:
+    single = pool(MAX_CONNS=1)
+    holder = Borrower(single)
+    holder.take()
+    waiting = spawn(Borrower(single).use)
+    until(lambda: single.stats().waiting == 1)
+    holder.give()
+    assert single.stats().idle == 0 and single.stats().in_use == 1
+    waiting.result()
+    assert single.stats().idle == 1
+
+
+def test_after_wait_timeout_the_error_tells_the_numbers(pool: Any) -> None:
+    two = pool(MAX_CONNS=2, WAIT_TIMEOUT=0.01)
+    holders = [Borrower(two), Borrower(two)]
+    for holder in holders:
+        holder.take()
+    with pytest.raises(PoolTimeout) as caught:
+        Borrower(two).take()
+    assert isinstance(caught.value, OperationalError)
+    message = str(caught.value)
+    assert message.startswith("pool 'fake': no connection became free within 0.0 s (MAX_CONNS 2, ")
+    assert "2 in use, 0 idle, 0 opening, 0 closing, 0 waiting" in message
+    assert "raise MAX_CONNS" in message
+    for holder in holders:
+        holder.give()
+    assert two.stats().idle == 2
+
+
+def test_a_failed_connect_frees_its_slot_for_the_next_waiter(pool: Any) -> None:
+    single, gate = pool(MAX_CONNS=1), Event()
+
+    def refuse() -> FakeConnection:
+        assert gate.wait(30)
+        raise OperationalError("refused")
+
+    failing = spawn(Borrower(single, refuse).take)
+    until(lambda: single.stats().opening == 1)
+    waiting = spawn(Borrower(single).use)
+    until(lambda: single.stats().waiting == 1)
+    gate.set()
+    assert isinstance(failing.error(), OperationalError)
+    assert waiting.result() is not None
+
+
+def test_a_dropped_connection_wakes_the_next_waiter(pool: Any) -> None:
+    single = pool(MAX_CONNS=1)
+    holder = Borrower(single)
+    broken = holder.take()
+    waiting = spawn(Borrower(single).use)
+    until(lambda: single.stats().waiting == 1)
+    broken.close()
+    holder.give()
+    assert waiting.result() is not broken
+
+
+def test_surplus_connections_are_closed_down_to_reuse_conns(pool: Any) -> None:
+    four = pool(MAX_CONNS=4, REUSE_CONNS=1)
+    borrowers = [Borrower(four) for _ in range(4)]
+    connections = [borrower.take() for borrower in borrowers]
+    for borrower in borrowers:
+        borrower.give()
+    until(lambda: four.stats().closing == 0)
+    assert four.stats().idle == 1
+    assert sum(connection.state is State.DEAD for connection in connections) == 3
+
+
+def test_a_connection_in_a_transaction_is_rolled_back_on_return(pool: Any) -> None:
+    borrower = Borrower(pool())
+    connection = borrower.take()
+    connection.state = State.DIRTY
+    borrower.give()
+    assert connection.log == ["rollback", "restored as opened"]
+    assert borrower.take() is connection
+    borrower.give()
+
+
+@pytest.mark.parametrize("state", [State.BUSY, State.DEAD])
+def test_a_connection_in_an_unusable_state_is_never_lent_again(pool: Any, state: State) -> None:
+    borrower = Borrower(pool(MAX_CONNS=1))
+    connection = borrower.take()
+    if state is State.DEAD:
+        connection.close()
+        pause()  # gevent's os.close() closes in the hub's next turn
+    connection.state = state
+    borrower.give()
+    assert borrower.take() is not connection
+    assert "close" in connection.log
+    assert ("cancel" in connection.log) == (state is State.BUSY)
+    borrower.give()
+
+
+def test_a_rollback_that_fails_drops_the_connection_and_raises_nothing(
+    pool: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    borrower = Borrower(pool(MAX_CONNS=1))
+    connection = borrower.take()
+    connection.state = State.DIRTY
+
+    def fail() -> None:
+        raise OperationalError("password=secret")
+
+    connection.on_rollback = fail
+    borrower.give()
+    assert borrower.take() is not connection
+    assert "its reset failed: OperationalError" in caplog.text
+    assert "secret" not in caplog.text
+    borrower.give()
+
+
+def test_what_is_not_checked_out_cannot_be_released(pool: Any) -> None:
+    borrower = Borrower(pool())
+    borrower.take()
+    checkout = borrower.checkout
+    borrower.give()
+    with pytest.raises(PoolError, match="not checked out"):
+        checkout.pool.release(checkout)
+    assert checkout.pool.stats().idle == 1
+
+
+def test_closing_sends_waiters_away_and_closes_held_connections_on_return(pool: Any) -> None:
+    single = pool(MAX_CONNS=1)
+    holder = Borrower(single)
+    held = holder.take()
+    waiting = spawn(Borrower(single).take)
+    until(lambda: single.stats().waiting == 1)
+    single.close()
+    assert isinstance(waiting.error(), PoolClosed)
+    holder.give()
+    until(lambda: single.stats().closing == 0)
+    assert held.state is State.DEAD
+    with pytest.raises(PoolClosed):
+        Borrower(single).take()
+
+
+def test_a_task_that_ends_without_giving_back_loses_its_connection_to_the_pool(pool: Any) -> None:
+    single = pool(MAX_CONNS=1)
+    forgetful, shared = Borrower(single), Borrower(single)
+    connection = spawn(forgetful.take).result()
+    until(lambda: single.stats().idle == 1)
+    assert forgetful.checkout is None
+    # ... unless it was shared with others on purpose.
+    shared.shared = True
+    assert spawn(shared.take).result() is connection
+    pause(0.01)
+    assert single.stats().in_use == 1
+    shared.give()
+
+
+@greenlets_only
+def test_a_kill_while_waiting_loses_no_slot(pool: Any) -> None:
+    single = pool(MAX_CONNS=1)
+    holder = Borrower(single)
+    holder.take()
+    waiting = spawn(Borrower(single).take)
+    until(lambda: single.stats().waiting == 1)
+    waiting.kill()
+    assert single.stats().waiting == 0
+    holder.give()
+    assert single.stats().idle == 1
+
+
+@greenlets_only
+def test_a_kill_in_the_moment_of_being_served_hands_the_slot_on(pool: Any) -> None:
+    single = pool(MAX_CONNS=1)
+    holder = Borrower(single)
+    connection = holder.take()
+    unlucky = spawn(Borrower(single).take)
+    until(lambda: single.stats().waiting == 1)
+    waiting = spawn(Borrower(single).use)
+    until(lambda: single.stats().waiting == 2)
+    # Both happen before the hub runs again: the killed one has been served already.
+    unlucky.greenlet.kill(block=False) if HUB == "gevent" else unlucky.greenlet.kill()
+    holder.give()
+    assert waiting.result() is connection
+
+
+@greenlets_only
+def test_a_kill_while_connecting_frees_the_slot(pool: Any) -> None:
+    single, gate = pool(MAX_CONNS=1), Gate()
+    connecting = spawn(Borrower(single, gate).take)
+    until(lambda: gate.begun)
+    connecting.kill()
+    assert single.stats().empty == 1
+
+
+@greenlets_only
+def test_a_kill_while_returning_drops_the_connection(pool: Any) -> None:
+    single, begun = pool(MAX_CONNS=1), Event()
+    borrower = Borrower(single)
+
+    def stuck() -> None:
+        begun.set()
+        pause(30)
+
+    def use() -> None:
+        connection = borrower.take()
+        connection.state = State.DIRTY
+        connection.on_rollback = stuck
+        borrower.give()
+
+    returning = spawn(use)
+    assert begun.wait(30)
+    returning.kill()
+    until(lambda: single.stats().empty == 1)
+
+
+def test_repr_tells_the_numbers(pool: Any) -> None:
+    assert repr(pool(MAX_CONNS=3)) == (
+        "<Pool 'fake': MAX_CONNS 3, 0 in use, 0 idle, 0 opening, 0 closing, 0 waiting>"
+    )

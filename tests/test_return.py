@@ -1,0 +1,230 @@
+"""How a connection comes back, and in what state."""
+
+from __future__ import annotations
+
+import gc
+from threading import Event
+from typing import Any
+
+import pytest
+from django.core.signals import request_finished
+from django.db import DataError, ProgrammingError, close_old_connections, connections, transaction
+
+from django_db_geventpool.utils import close_connection
+
+from .models import Item
+from .plugin_hub import HUB
+from .tasks import spawn, until
+
+greenlets_only = pytest.mark.skipif(
+    HUB == "threads", reason="a thread cannot be killed: https://bugs.python.org/issue12155"
+)
+
+
+def by_request_finished(database: Any) -> None:
+    database.query("SELECT 1")
+    request_finished.send(sender="test")
+
+
+def by_close_old_connections(database: Any) -> None:
+    database.query("SELECT 1")
+    close_old_connections()
+
+
+def by_close(database: Any) -> None:
+    database.query("SELECT 1")
+    database.connection.close()
+
+
+def by_decorator(database: Any) -> None:
+    close_connection(database.query)("SELECT 1")
+
+
+def by_decorator_with_parentheses(database: Any) -> None:
+    close_connection()(database.query)("SELECT 1")
+
+
+def by_context_manager(database: Any) -> None:
+    with close_connection():
+        database.query("SELECT 1")
+
+
+def by_decorator_when_the_function_raises(database: Any) -> None:
+    with pytest.raises(DataError):
+        close_connection(database.query)("SELECT 1/0")
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        by_request_finished,
+        by_close_old_connections,
+        by_close,
+        by_decorator,
+        by_decorator_with_parentheses,
+        by_context_manager,
+        by_decorator_when_the_function_raises,
+    ],
+)
+def test_a_connection_comes_back(database: Any, way: Any) -> None:
+    one = database(MAX_CONNS=1)
+    way(one)
+    assert (one.pool.stats().in_use, one.pool.stats().idle) == (0, 1)
+    assert one.connection.connection is None
+
+
+def test_a_connection_comes_back_by_itself_when_its_task_ends(database: Any) -> None:
+    one = database(MAX_CONNS=1)
+    gc.disable()
+    try:
+        pids = {spawn(one.query, "SELECT pg_backend_pid()").result() for _ in range(5)}
+    finally:
+        gc.enable()
+    assert len(pids) == 1
+    until(lambda: one.pool.stats().idle == 1)
+
+
+@pytest.mark.skipif(HUB != "gevent", reason="raw greenlets as gevent's spawn_raw makes them")
+def test_a_connection_comes_back_by_itself_from_a_raw_greenlet(database: Any) -> None:
+    import gevent
+
+    one, may_end = database(MAX_CONNS=1), Event()
+
+    def work() -> None:
+        one.query("SELECT 1")
+        may_end.wait(30)
+
+    gc.disable()
+    try:
+        gevent.spawn_raw(work)
+        until(lambda: one.pool.stats().in_use == 1)
+        may_end.set()
+        until(lambda: one.pool.stats().idle == 1)
+    finally:
+        gc.enable()
+
+
+@greenlets_only
+def test_a_task_killed_in_mid_query_gives_its_slot_back(database: Any) -> None:
+    one = database(MAX_CONNS=1)
+    gc.disable()
+    try:
+        task = spawn(one.query, "SELECT pg_sleep(60)")
+        until(lambda: one.pool.stats().in_use == 1 and len(one.server_pids()) == 1)
+        task.kill()
+        assert one.query("SELECT 42") == 42
+    finally:
+        gc.enable()
+
+
+@greenlets_only
+def test_a_task_killed_in_a_transaction_is_rolled_back(database: Any) -> None:
+    one = database(MAX_CONNS=1)
+
+    def work() -> None:
+        with transaction.atomic(using=one.alias):
+            Item.objects.using(one.alias).create(name="never seen")
+            until(lambda: False)
+
+    task = spawn(work)
+    until(lambda: one.pool.stats().in_use == 1)
+    task.kill()
+    assert not Item.objects.using(one.alias).filter(name="never seen").exists()
+
+
+def test_an_open_transaction_is_rolled_back_and_autocommit_restored(database: Any) -> None:
+    one = database(MAX_CONNS=1)
+    one.connection.set_autocommit(False)
+    pid = one.query("SELECT pg_backend_pid()")
+    Item.objects.using(one.alias).create(name="not committed")
+    one.connection.close()
+    assert one.query("SELECT pg_backend_pid()") == pid
+    assert one.connection.get_autocommit() is True
+    assert one.connection.connection.autocommit is True
+    assert not Item.objects.using(one.alias).filter(name="not committed").exists()
+
+
+def test_a_failed_transaction_is_rolled_back(database: Any) -> None:
+    one = database(MAX_CONNS=1)
+    one.connection.set_autocommit(False)
+    pid = one.query("SELECT pg_backend_pid()")
+    with pytest.raises(DataError):
+        one.query("SELECT 1/0")
+    one.connection.close()
+    assert one.query("SELECT pg_backend_pid()") == pid
+
+
+def test_client_side_settings_of_one_borrower_are_gone_for_the_next(database: Any) -> None:
+    one = database(MAX_CONNS=1)
+    one.connection.ensure_connection()
+    raw = one.connection.connection
+    before = raw.isolation_level
+    if hasattr(raw, "set_session"):  # psycopg2
+        raw.set_session(isolation_level="SERIALIZABLE", readonly=True, autocommit=False)
+    else:
+        from psycopg import IsolationLevel
+
+        raw.isolation_level, raw.read_only = IsolationLevel.SERIALIZABLE, True
+    one.connection.close()
+    one.connection.ensure_connection()
+    assert one.connection.connection is raw
+    assert raw.isolation_level == before
+    one.execute("CREATE TEMP TABLE writes AS SELECT 1")
+
+
+def test_a_connection_that_the_server_ended_is_not_lent_again(database: Any, observer: Any) -> None:
+    one = database(MAX_CONNS=1)
+    pid = one.query("SELECT pg_backend_pid()")
+    observer("SELECT pg_terminate_backend(%s)", pid)
+    until(lambda: pid not in one.server_pids())
+    with pytest.raises(Exception, match="terminat|closed|lost"):
+        one.query("SELECT 1")
+    one.connection.close()
+    assert one.query("SELECT pg_backend_pid()") != pid
+
+
+def test_closing_within_atomic_gives_the_connection_back_and_refuses_more(database: Any) -> None:
+    one = database(MAX_CONNS=1)
+    with transaction.atomic(using=one.alias):
+        one.query("SELECT 1")
+        one.connection.close()
+        assert one.pool.stats().idle == 1
+        with pytest.raises(ProgrammingError):
+            one.query("SELECT 1")
+    assert one.query("SELECT 1") == 1
+
+
+def test_close_old_connections_within_atomic_closes_nothing(database: Any) -> None:
+    one = database(MAX_CONNS=1)
+    with transaction.atomic(using=one.alias):
+        pid = one.query("SELECT pg_backend_pid()")
+        close_old_connections()
+        with close_connection():
+            pass
+        assert one.query("SELECT pg_backend_pid()") == pid
+
+
+def test_close_connection_is_harmless_with_another_engine() -> None:
+    settings = {**connections.settings["default"], "ENGINE": "django.db.backends.sqlite3"}
+    connections.settings["other"] = {**settings, "NAME": ":memory:", "CONN_MAX_AGE": None}
+    try:
+        connections["other"].ensure_connection()
+        with close_connection():
+            pass
+        assert connections["other"].connection is not None
+    finally:
+        connections["other"].close()
+        del connections["other"], connections.settings["other"]
+
+
+def test_close_connection_keeps_name_and_result_and_refuses_coroutine_functions() -> None:
+    @close_connection
+    def add(one: int, other: int) -> int:
+        """Adds."""
+        return one + other
+
+    async def coroutine() -> None: ...
+
+    assert (add(1, other=2), add.__name__, add.__doc__) == (3, "add", "Adds.")
+    with pytest.raises(TypeError, match="coroutine"):
+        close_connection(coroutine)

@@ -1,0 +1,131 @@
+"""What Django sets up on a connection holds on every one, opened or lent again."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+from django.db import connection as default_connection
+from django.db.backends.signals import connection_created
+from django.db.models.fields.json import KT
+from django.test import override_settings
+
+from .models import Item
+
+
+def twice(database: Any, sql: str) -> list[Any]:
+    """The answer on a new connection, and on the same one lent again."""
+    answers = []
+    for _ in range(2):
+        answers.append(database.query(sql))
+        database.connection.close()
+    assert database.pool.stats().idle == 1
+    return answers
+
+
+def test_time_zone_holds(database: Any) -> None:
+    one = database({"TIME_ZONE": "Asia/Tokyo"}, MAX_CONNS=1)
+    assert twice(one, "SHOW timezone") == ["Asia/Tokyo"] * 2
+
+
+def test_a_time_zone_that_a_borrower_set_is_put_right_for_the_next(database: Any) -> None:
+    one = database(MAX_CONNS=1)
+    one.execute("SET TIME ZONE 'Asia/Tokyo'")
+    one.connection.close()
+    assert one.query("SHOW timezone") == "UTC"
+
+
+def test_a_change_of_the_time_zone_setting_reaches_pooled_connections(database: Any) -> None:
+    one = database(MAX_CONNS=1)
+    assert twice(one, "SHOW timezone") == ["UTC"] * 2
+    with override_settings(USE_TZ=False, TIME_ZONE="Europe/Madrid"):
+        assert twice(one, "SHOW timezone") == ["Europe/Madrid"] * 2
+    assert twice(one, "SHOW timezone") == ["UTC"] * 2
+
+
+def test_assume_role_holds(database: Any) -> None:
+    assert (
+        twice(database(MAX_CONNS=1, assume_role="pg_monitor"), "SELECT current_user")
+        == ["pg_monitor"] * 2
+    )
+
+
+def test_isolation_level_holds(database: Any) -> None:
+    from django.db.backends.postgresql.psycopg_any import IsolationLevel
+
+    one = database(MAX_CONNS=1, isolation_level=IsolationLevel.SERIALIZABLE)
+    for _ in range(2):
+        one.connection.set_autocommit(False)
+        assert one.query("SHOW transaction_isolation") == "serializable"
+        assert one.connection.isolation_level == IsolationLevel.SERIALIZABLE
+        one.connection.close()
+
+
+def test_json_is_read_as_django_reads_it(database: Any) -> None:
+    one = database(MAX_CONNS=1)
+    items = Item.objects.using(one.alias)
+    item = items.create(name="json", data={"a": [1, None, "x"]})
+    for _ in range(2):
+        assert items.get(pk=item.pk).data == {"a": [1, None, "x"]}
+        assert items.annotate(first=KT("data__a__2")).get(pk=item.pk).first == "x"
+        one.connection.close()
+    item.delete()
+
+
+def test_datetimes_are_aware_in_the_connections_time_zone(database: Any) -> None:
+    one = database(MAX_CONNS=1)
+    moment = datetime.datetime(2026, 7, 1, 12, tzinfo=datetime.timezone.utc)
+    items = Item.objects.using(one.alias)
+    item = items.create(name="when", made=moment)
+    for _ in range(2):
+        assert items.get(pk=item.pk).made == moment
+        one.connection.close()
+    item.delete()
+
+
+def test_connection_created_is_sent_at_each_checkout_as_django_sends_it(database: Any) -> None:
+    one, heard = database(MAX_CONNS=1), []
+
+    def hear(connection: Any, **kwargs: Any) -> None:
+        heard.append(connection.alias)
+
+    connection_created.connect(hear)
+    try:
+        twice(one, "SELECT 1")
+    finally:
+        connection_created.disconnect(hear)
+    assert heard == [one.alias] * 2
+
+
+def test_an_option_of_the_driver_reaches_the_server(database: Any) -> None:
+    one = database(MAX_CONNS=1, options="-c statement_timeout=1234")
+    assert twice(one, "SHOW statement_timeout") == ["1234ms"] * 2
+
+
+def test_the_next_physical_connection_uses_the_password_of_now(database: Any) -> None:
+    one = database(MAX_CONNS=1, WAIT_TIMEOUT=1)
+    pool = one.pool
+    settings = one.connection.settings_dict
+    settings["PASSWORD"], right = "wrong", settings["PASSWORD"]
+    with pytest.raises(Exception, match="password authentication failed") as caught:
+        one.query("SELECT 1")
+    assert right not in str(caught.value)
+    settings["PASSWORD"] = right
+    assert one.query("SELECT 1") == 1
+    assert one.pool is pool
+
+
+def test_test_databases_are_cloned_and_dropped_with_a_used_pool(
+    test_database: str, observer: Any
+) -> None:
+    creation = default_connection.creation
+    with default_connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    default_connection.close()
+    assert default_connection.geventpool.stats().idle == 1
+    creation.clone_test_db("7", verbosity=0)
+    clone = creation.get_test_db_clone_settings("7")["NAME"]
+    assert observer("SELECT 1 FROM pg_database WHERE datname = %s", clone)
+    creation.destroy_test_db(suffix="7", verbosity=0)
+    assert not observer("SELECT 1 FROM pg_database WHERE datname = %s", clone)
