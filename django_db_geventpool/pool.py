@@ -206,7 +206,7 @@ class Pool:
 
     def _open(self, checkout: Checkout, slot: Slot, connect: Callable[[], Connection]) -> None:
         try:
-            slot.session = Session(self._driver, connect())
+            slot.session = Session(self._driver, self._hub, connect())
         except BaseException:
             self._settle(checkout, slot)
             raise
@@ -256,7 +256,7 @@ class Pool:
         assert session is not None
         try:
             if wait:
-                session.end(self._hub)
+                session.end()
             else:
                 session.close()
         except Exception as error:

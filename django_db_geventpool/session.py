@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 
@@ -22,11 +21,12 @@ class Session:
     the server goes on with the statement.
     """
 
-    __slots__ = ("_cancel", "_driver", "_fd", "_settings", "connection")
+    __slots__ = ("_cancel", "_driver", "_fd", "_hub", "_settings", "connection")
 
-    def __init__(self, driver: Driver, connection: Connection) -> None:
+    def __init__(self, driver: Driver, hub: Hub, connection: Connection) -> None:
         self.connection = connection
         self._driver = driver
+        self._hub = hub
         self._fd = -1
         try:
             self._settings = driver.settings(connection)
@@ -57,7 +57,7 @@ class Session:
             self._driver.restore(self.connection, self._settings)
         return state
 
-    def end(self, hub: Hub) -> None:
+    def end(self) -> None:
         """Cancel what runs, close, and return when the server has let go of the session.
 
         Closing alone would leave the server with a session that the pool no longer counts: a
@@ -67,12 +67,12 @@ class Session:
         deadline = time.monotonic() + END_TIMEOUT
         try:
             if self.state not in (State.READY, State.DIRTY) and not self._gone():
-                self._cancel(hub, END_TIMEOUT)
+                self._cancel(self._hub, END_TIMEOUT)
         finally:
             self.connection.close()
         try:
             while not self._gone() and (left := deadline - time.monotonic()) > 0:
-                hub.wait_io(self._fd, READ, left)
+                self._hub.wait_io(self._fd, READ, left)
         finally:
             self._forget()
 
@@ -96,5 +96,4 @@ class Session:
     def _forget(self) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            with contextlib.suppress(OSError):
-                os.close(fd)
+            self._hub.close_fd(fd)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import os
+import socket
 from typing import Any, Callable
 
 from django_db_geventpool import hubs
@@ -17,18 +17,18 @@ _numbers = itertools.count(1)
 
 
 class FakeConnection:
-    """A connection whose state the test sets, on a pipe in place of a socket."""
+    """A connection whose state the test sets, on a socket whose other end is here too."""
 
     def __init__(self) -> None:
         self.number = next(_numbers)
         self.state = State.READY
         self.log: list[str] = []
         self.on_rollback: Callable[[], object] = lambda: None
-        self._reader, self._writer = os.pipe()
-        os.set_blocking(self._reader, False)
+        self._ours, self._servers = socket.socketpair()
+        self._ours.setblocking(False)
 
     def fileno(self) -> int:
-        return self._reader
+        return self._ours.fileno()
 
     def rollback(self) -> None:
         self.on_rollback()
@@ -37,8 +37,9 @@ class FakeConnection:
 
     def close(self) -> None:
         if self.state is not State.DEAD:
-            os.close(self._reader)
-            os.close(self._writer)
+            self._servers.shutdown(socket.SHUT_RDWR)  # as a server answers the goodbye
+            self._ours.close()
+            self._servers.close()
         self.state = State.DEAD
         self.log.append("close")
 

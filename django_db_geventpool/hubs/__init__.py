@@ -54,6 +54,12 @@ class Hub(Protocol):
     def wait_io(self, fd: int, events: int, timeout: float | None) -> int:
         """Wait cooperatively until *fd* is ready; the ready events, 0 after *timeout* seconds."""
 
+    def close_fd(self, fd: int) -> None:
+        """Close *fd* at once: never waits, so that a destructor may call it.
+
+        gevent >= 25.8 patches os.close() with one that defers the close and may switch.
+        """
+
     def run_blocking(self, function: Callable[[], object], timeout: float) -> None:
         """Run *function*, which blocks its thread, in one of its own.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from contextlib import AbstractContextManager
 from typing import Any, Callable
@@ -82,6 +83,10 @@ def wait_io(fd: int, events: int, timeout: float | None) -> int:
 
 def _switch_to(greenlet: Any, ready: int) -> Callable[[int], object]:
     return lambda _fd: greenlet.switch(ready)
+
+
+def close_fd(fd: int) -> None:
+    os.close(fd)
 
 
 def run_blocking(function: Callable[[], object], timeout: float) -> None:

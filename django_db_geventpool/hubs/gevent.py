@@ -13,6 +13,8 @@ from gevent.hub import Waiter as _Switch
 NAME = "gevent"
 IS_GREEN = True
 
+_close: Callable[[int], None] = monkey.get_original("os", "close")
+
 
 def make_lock() -> AbstractContextManager[Any]:
     lock: AbstractContextManager[Any] = monkey.get_original("_thread", "allocate_lock")()
@@ -91,6 +93,10 @@ def wait_io(fd: int, events: int, timeout: float | None) -> int:
         watcher.close()
         if timer is not None:
             timer.close()
+
+
+def close_fd(fd: int) -> None:
+    _close(fd)
 
 
 def run_blocking(function: Callable[[], object], timeout: float) -> None:

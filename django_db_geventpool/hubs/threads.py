@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import threading
 import weakref
@@ -63,6 +64,10 @@ def wait_io(fd: int, events: int, timeout: float | None) -> int:
     ready = poll.poll(None if timeout is None else timeout * 1000)
     # An error or hang-up counts as ready: the next read or write will tell.
     return events if ready else 0
+
+
+def close_fd(fd: int) -> None:
+    os.close(fd)
 
 
 def run_blocking(function: Callable[[], object], timeout: float) -> None:
