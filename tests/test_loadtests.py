@@ -138,6 +138,20 @@ def test_the_record_keeps_the_peak_of_each_state_and_knows_when_it_is_cool() -> 
     assert (report.samples, report.median_ms, report.longest_gap_ms) == (3, 50.0, 60.0)
 
 
+def start_sampler(database: postgres.Server) -> subprocess.Popen[str]:
+    sampler = subprocess.Popen(
+        [sys.executable, "-m", "loadtests._sampler", "shop-", "4"],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": database.url},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert sampler.stdout is not None
+    assert sampler.stdout.readline() == "sampling\n"
+    return sampler
+
+
 @with_psycopg
 def test_the_sampler_counts_what_carries_the_name_and_nothing_else(
     database: postgres.Server,
@@ -150,16 +164,7 @@ def test_the_sampler_counts_what_carries_the_name_and_nothing_else(
     with contextlib.ExitStack() as stack:
         session("shop-1").execute("SELECT 1")  # stays in a transaction
         first, _, _ = session("shop-1"), session("shop-2"), session("shopper")
-        sampler = subprocess.Popen(
-            [sys.executable, "-m", "loadtests._sampler", "shop-", "4"],
-            cwd=ROOT,
-            env={**os.environ, "DATABASE_URL": database.url},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert sampler.stdout is not None
-        assert sampler.stdout.readline() == "sampling\n"
+        sampler = stack.enter_context(start_sampler(database))
         time.sleep(0.5)
         first.close()
         time.sleep(0.5)
@@ -171,6 +176,24 @@ def test_the_sampler_counts_what_carries_the_name_and_nothing_else(
     assert report["error"] is None
     assert report["samples"] > 20
     assert report["median_ms"] < 100
+
+
+@with_psycopg
+def test_the_sampler_reports_what_it_saw_before_it_lost_the_server(
+    database: postgres.Server,
+) -> None:
+    import psycopg
+
+    with start_sampler(database) as sampler:
+        time.sleep(0.5)
+        with psycopg.connect(database.url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE application_name = 'loadtests-sampler'"
+            )
+        report = json.loads(sampler.communicate(timeout=30)[0])
+    assert report["samples"] > 2
+    assert report["error"]
 
 
 # -- bad inputs
@@ -258,7 +281,6 @@ def test_a_host_that_is_another_site_ends_locust_with_one_sentence(
 def test_a_file_that_cannot_be_written_ends_locust_before_the_load(
     database: postgres.Server,
 ) -> None:
-    pytest.importorskip("gunicorn")
     code, output, _ = load(database, Path("/nowhere/figures.json"))
     assert code == 2
     assert "--verdict-json /nowhere/figures.json: No such file or directory." in output
