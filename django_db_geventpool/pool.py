@@ -162,19 +162,24 @@ class Pool:
             self._closed = True
             waiting = list(self._waiting)
             self._waiting.clear()
-            idle = self._take_idle()
         for checkout in waiting:
             if checkout.waiter is not None:
                 checkout.waiter.wake()
-        for slot in idle:
-            self._end(slot, wait)
+        self.drop_idle(wait=wait)
 
-    def drop_idle(self) -> None:
-        """Close the connections that nobody uses; the next borrowers open new ones."""
-        with self._lock:
-            idle = self._take_idle()
-        for slot in idle:
-            self._end(slot)
+    def drop_idle(self, *, wait: bool = True) -> None:
+        """Close the connections that nobody uses now; the next borrowers open new ones.
+
+        :param wait: as for :meth:`close`.
+        """
+        # One by one, so that a kill in between leaves the rest idle and accounted for.
+        for _ in range(self.stats().idle):
+            with self._lock:
+                if not self._idle:
+                    return
+                slot = self._idle.pop(0)
+                self._closing += 1
+            self._end(slot, wait)
 
     def stats(self) -> PoolStats:
         """The counts of this moment."""
@@ -282,8 +287,8 @@ class Pool:
         slot = checkout.slot
         if slot is None or slot.session is None or not checkout.borrower.owner_ended():
             return
-        logger.debug("pool %r: taking back the connection of an ended greenlet", self.name)
         self._hub.spawn(self.release, checkout)
+        logger.debug("pool %r: taking back the connection of an ended greenlet", self.name)
 
     # -- accounting: the lock is held
 
@@ -300,11 +305,6 @@ class Pool:
         if slot.session is not None:
             self._idle.append(slot)
         return None
-
-    def _take_idle(self) -> list[Slot]:
-        idle, self._idle = self._idle, []
-        self._closing += len(idle)
-        return idle
 
     def _stats(self) -> PoolStats:
         opening = sum(1 for c in self._held if c.connection is None)

@@ -43,6 +43,14 @@ def test_every_connection_knows_the_geometry_types(geometry: Any) -> None:
         task.result()
     geometry.connection.prepare_database()
     geometry.connection.close()
+    assert geometry.pool.stats().idle <= 1
     for _ in range(2):
         tasks = [spawn(as_text, geometry) for _ in range(6)]
         assert [task.result() for task in tasks] == ["POINT(1 2)"] * 6
+
+
+def test_the_connection_without_a_database_needs_no_postgis(geometry: Any) -> None:
+    with geometry.connection._nodb_cursor() as cursor:
+        cursor.execute("SELECT current_database()")
+        assert cursor.fetchone() == ("postgres",)
+        assert not hasattr(cursor.db.ops, "Adapter")

@@ -25,7 +25,7 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
     creation_class = PooledDatabaseCreation
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
-        super().__init__(settings_dict, alias)
+        super().__init__(settings_dict, alias=alias)  # PostGIS looks for it among the keywords
         self._checkout: Checkout | None = None
         PoolConfig.from_settings(alias, settings_dict)  # a bad setting is told before any use
 
