@@ -19,7 +19,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 DEFAULT_IMAGE = "postgres:17"
 PROVIDERS = ("container", "embedded")
@@ -39,6 +39,8 @@ class Server:
     password: str = field(repr=False)
     dbname: str
     origin: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    """More of libpq's parameters: sslmode, ..."""
 
     @property
     def url(self) -> str:
@@ -47,7 +49,8 @@ class Server:
         if self.password:
             login += ":" + quote(self.password, safe="")
         host = quote(self.host, safe="") if self.host.startswith("/") else self.host
-        return f"postgresql://{login}@{host}:{self.port}/{quote(self.dbname, safe='')}"
+        query = f"?{urlencode(self.options)}" if self.options else ""
+        return f"postgresql://{login}@{host}:{self.port}/{quote(self.dbname, safe='')}{query}"
 
     @property
     def django(self) -> dict[str, object]:
@@ -58,6 +61,7 @@ class Server:
             "PASSWORD": self.password,
             "HOST": self.host,
             "PORT": str(self.port),
+            "OPTIONS": dict(self.options),
         }
 
 
@@ -87,6 +91,7 @@ def parse_url(url: str) -> Server:
         password=unquote(parts.password or ""),
         dbname=unquote(parts.path.strip("/")),
         origin="DATABASE_URL",
+        options=dict(parse_qsl(parts.query)),
     )
 
 
@@ -95,10 +100,12 @@ def named(environ: Mapping[str, str]) -> Server | None:
     if environ.get("DATABASE_URL"):
         return parse_url(environ["DATABASE_URL"])
     if environ.get("PGHOST"):
-        user = environ.get("PGUSER", "postgres")
+        user, port = environ.get("PGUSER", "postgres"), environ.get("PGPORT", "5432")
+        if not port.isdecimal():
+            raise ServerUnavailable(f"PGPORT is {port!r}; it must be a port number.")
         return Server(
             host=environ["PGHOST"],
-            port=int(environ.get("PGPORT", 5432)),
+            port=int(port),
             user=user,
             password=environ.get("PGPASSWORD", ""),
             dbname=environ.get("PGDATABASE", user),

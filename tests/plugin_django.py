@@ -11,11 +11,12 @@ from typing import Any, Callable
 
 import pytest
 
-from matrix.postgres import ServerUnavailable, server
+from matrix.postgres import Server, ServerUnavailable, server
 
 from .tasks import until
 
 ENGINE = os.environ.get("TEST_ENGINE", "django_db_geventpool.backends.postgresql_psycopg")
+SERVER: Server  # from pytest_configure() on
 _stack = ExitStack()
 _numbers = itertools.count(1)
 
@@ -23,8 +24,9 @@ _numbers = itertools.count(1)
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.collectonly or config.option.help:
         return
+    global SERVER
     try:
-        started = _stack.enter_context(server())
+        SERVER = started = _stack.enter_context(server())
     except ServerUnavailable as error:
         raise pytest.UsageError(str(error)) from None
     import django
@@ -36,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
             "observer": {
                 "ENGINE": "django.db.backends.postgresql",
                 **started.django,
-                "OPTIONS": {"application_name": "observer"},
+                "OPTIONS": {**started.options, "application_name": "observer"},
             },
         },
         INSTALLED_APPS=["tests"],
@@ -92,7 +94,7 @@ class Database:
         self.alias = f"database{next(_numbers)}"
         self._observer = observer
         base = copy.deepcopy(connections.settings["default"])
-        options = {"application_name": self.alias, **settings.pop("OPTIONS", {})}
+        options = {**base["OPTIONS"], "application_name": self.alias, **settings.pop("OPTIONS")}
         connections.settings[self.alias] = {**base, **settings, "OPTIONS": options}
 
     @property

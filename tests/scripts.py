@@ -8,6 +8,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+from . import plugin_django
+
 ROOT = Path(__file__).parent.parent
 
 # What a program needs to use an engine: settings(ENGINE, ...) from there on.
@@ -20,8 +22,9 @@ def settings(engine="postgresql_psycopg", **options):
     from django.conf import settings
     from matrix.postgres import parse_url
     engine = "django_db_geventpool.backends." + engine
-    server = parse_url(os.environ["DATABASE_URL"]).django
-    settings.configure(DATABASES={"default": {"ENGINE": engine, **server, "OPTIONS": options}})
+    server = parse_url(os.environ["DATABASE_URL"])
+    default = {"ENGINE": engine, **server.django, "OPTIONS": {**server.options, **options}}
+    settings.configure(DATABASES={"default": default})
     import django
     django.setup()
 """
@@ -29,25 +32,12 @@ def settings(engine="postgresql_psycopg", **options):
 
 def run(program: str, *path: object, **environ: str) -> str:
     """Run *program*; its output. Fails with that output if the program fails."""
-    from django.conf import settings
-
-    from matrix.postgres import Server
-
-    database = settings.DATABASES["observer"]
-    server = Server(
-        host=database["HOST"],
-        port=int(database["PORT"]),
-        user=database["USER"],
-        password=database["PASSWORD"],
-        dbname=database["NAME"],
-        origin="tests",
-    )
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", SETTINGS + textwrap.dedent(program)],
         env={
             **os.environ,
             **environ,
-            "DATABASE_URL": server.url,
+            "DATABASE_URL": plugin_django.SERVER.url,
             "PYTHONPATH": os.pathsep.join([*map(str, path), str(ROOT)]),
         },
         stdout=subprocess.PIPE,

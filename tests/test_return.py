@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -204,9 +205,9 @@ def test_close_old_connections_within_atomic_closes_nothing(database: Any) -> No
         assert one.query("SELECT pg_backend_pid()") == pid
 
 
-def test_close_connection_is_harmless_with_another_engine() -> None:
+def test_close_connection_is_harmless_with_another_engine(tmp_path: Path) -> None:
     settings = {**connections.settings["default"], "ENGINE": "django.db.backends.sqlite3"}
-    connections.settings["other"] = {**settings, "NAME": ":memory:", "CONN_MAX_AGE": None}
+    connections.settings["other"] = {**settings, "NAME": str(tmp_path / "db"), "CONN_MAX_AGE": None}
     try:
         connections["other"].ensure_connection()
         with close_connection():

@@ -32,6 +32,13 @@ def test_a_database_url_is_read_with_everything_quoted() -> None:
     assert parse_url(found.url) == found
 
 
+def test_the_query_of_a_database_url_is_kept() -> None:
+    found = parse_url("postgresql://me@db/shop?sslmode=require&target_session_attrs=any")
+    assert found.options == {"sslmode": "require", "target_session_attrs": "any"}
+    assert found.django["OPTIONS"] == found.options
+    assert parse_url(found.url) == found
+
+
 def test_a_socket_folder_can_be_the_host() -> None:
     found = parse_url("postgresql://me@%2Frun%2Fpostgresql/shop")
     assert (found.host, found.port, found.password) == ("/run/postgresql", 5432, "")
@@ -58,6 +65,11 @@ def test_pghost_and_its_kin_name_a_server() -> None:
     found = named({"PGHOST": "db", "PGUSER": "me", "PGPASSWORD": "x"})
     assert found == Server("db", 5432, "me", "x", "me", "PGHOST")
     assert named({}) is None
+
+
+def test_a_port_that_is_none_is_refused() -> None:
+    with pytest.raises(ServerUnavailable, match="PGPORT is 'x'"):
+        named({"PGHOST": "db", "PGPORT": "x"})
 
 
 def test_database_url_goes_before_pghost() -> None:

@@ -7,7 +7,7 @@ import os
 
 from django.core.exceptions import ImproperlyConfigured
 
-from matrix.postgres import ServerUnavailable, parse_url
+from matrix.postgres import Server, ServerUnavailable, parse_url
 
 
 def whole_number(name: str, default: int, least: int = 1) -> int:
@@ -19,7 +19,7 @@ def whole_number(name: str, default: int, least: int = 1) -> int:
     return int(value)
 
 
-def database_address() -> dict[str, object]:
+def database_server() -> Server:
     url = os.environ.get("DATABASE_URL")
     if not url:
         raise ImproperlyConfigured(
@@ -27,7 +27,7 @@ def database_address() -> dict[str, object]:
             "python -m matrix.postgres -- python demo/manage.py runserver"
         )
     try:
-        return parse_url(url).django
+        return parse_url(url)
     except ServerUnavailable as error:
         raise ImproperlyConfigured(str(error)) from None
 
@@ -39,15 +39,14 @@ DEMO_WORKERS = whole_number("DEMO_WORKERS", 2)
 #: What the sessions on the server are called, followed by the pid of the worker they belong to.
 DEMO_APPLICATION_NAME = "shop-"
 
-DATABASES = {
-    "default": {
-        "ENGINE": DEMO_ENGINE,
-        **database_address(),
-        "OPTIONS": {"application_name": f"{DEMO_APPLICATION_NAME}{os.getpid()}"},
-    }
+SERVER = database_server()
+OPTIONS: dict[str, object] = {
+    **SERVER.options,
+    "application_name": f"{DEMO_APPLICATION_NAME}{os.getpid()}",
 }
 if DEMO_ENGINE.startswith("django_db_geventpool."):
-    DATABASES["default"]["OPTIONS"].update(MAX_CONNS=DEMO_MAX_CONNS, REUSE_CONNS=DEMO_REUSE_CONNS)
+    OPTIONS.update(MAX_CONNS=DEMO_MAX_CONNS, REUSE_CONNS=DEMO_REUSE_CONNS)
+DATABASES = {"default": {"ENGINE": DEMO_ENGINE, **SERVER.django, "OPTIONS": OPTIONS}}
 
 DEBUG = os.environ.get("DEMO_DEBUG", "").lower() in ("1", "true", "yes", "on")
 SECRET_KEY = "a demo keeps no secrets, so everybody may know this key"

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS
+import django
+from django.db import DEFAULT_DB_ALIAS, ProgrammingError
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base as postgresql
 
@@ -42,6 +43,18 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
         registry.close(self.alias)
 
     # -- connecting: a checkout
+
+    if django.VERSION < (5, 1):
+
+        def ensure_connection(self) -> None:
+            """As in Django >= 5.1: nothing may run outside of a transaction that was cut short.
+
+            Otherwise a new connection would be taken, and what follows in the atomic block would
+            be committed at once.
+            """
+            if self.connection is None and self.in_atomic_block and self.closed_in_transaction:
+                raise ProgrammingError("Cannot open a new connection in an atomic block.")
+            super().ensure_connection()
 
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
