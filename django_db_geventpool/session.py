@@ -87,7 +87,7 @@ class Session:
         (libpq makes its sockets non-blocking, and a duplicate is the same socket.)
         """
         try:
-            return not os.read(self._fd, 65536)
+            return not self._hub.read_fd(self._fd)
         except BlockingIOError:
             return False
         except OSError:  # reset by the server: gone as well

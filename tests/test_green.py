@@ -74,7 +74,7 @@ def test_eventlet_patched() -> None:
 
 def test_installed_but_not_patched_means_plain_threads() -> None:
     needs("gevent")
-    output = run("import gevent; settings()" + CONCURRENT)
+    output = run("import gevent.monkey; settings()" + CONCURRENT)
     assert "hub: threads" in output
     assert "now waits on" not in output
 

@@ -15,7 +15,7 @@ from django_db_geventpool.utils import close_connection
 
 from .models import Item
 from .plugin_hub import HUB
-from .tasks import spawn, until
+from .tasks import pause, spawn, until
 
 greenlets_only = pytest.mark.skipif(
     HUB == "threads", reason="a thread cannot be killed: https://bugs.python.org/issue12155"
@@ -190,9 +190,36 @@ def test_closing_within_atomic_gives_the_connection_back_and_refuses_more(databa
         one.query("SELECT 1")
         one.connection.close()
         assert one.pool.stats().idle == 1
+        assert one.connection.connection is None
         with pytest.raises(ProgrammingError):
             one.query("SELECT 1")
     assert one.query("SELECT 1") == 1
+
+
+def test_connecting_again_gives_the_first_connection_back(database: Any) -> None:
+    one = database(MAX_CONNS=1, WAIT_TIMEOUT=0)
+    one.query("SELECT 1")
+    one.connection.connect()
+    assert one.pool.stats().in_use == 1
+    one.connection.connection = None  # as some code does that wants to forget it
+    assert one.query("SELECT 1") == 1
+
+
+def test_a_wrapper_that_is_shared_on_purpose_keeps_its_connection(database: Any) -> None:
+    one = database(MAX_CONNS=1)
+
+    def share() -> Any:
+        one.connection.inc_thread_sharing()
+        one.query("SELECT 1")
+        return one.connection
+
+    shared = spawn(share).result()
+    pause(0.01)
+    assert one.pool.stats().in_use == 1
+    with shared.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    shared.close()
+    assert one.pool.stats().idle == 1
 
 
 def test_close_old_connections_within_atomic_closes_nothing(database: Any) -> None:

@@ -12,6 +12,7 @@ from django.db.models.fields.json import KT
 from django.test import override_settings
 
 from .models import Item
+from .tasks import spawn
 
 
 def twice(database: Any, sql: str) -> list[Any]:
@@ -51,6 +52,24 @@ def test_assume_role_holds(database: Any) -> None:
     )
 
 
+def test_what_costs_round_trips_is_set_up_once_for_each_physical_connection(
+    database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db.backends.postgresql.base import DatabaseWrapper
+
+    one, calls = database(MAX_CONNS=1, assume_role="pg_monitor"), []
+    name = "_configure_role" if hasattr(DatabaseWrapper, "_configure_role") else "ensure_role"
+    set_role = getattr(DatabaseWrapper, name)
+
+    def counting(*args: Any) -> Any:
+        calls.append(args)
+        return set_role(*args)
+
+    monkeypatch.setattr(DatabaseWrapper, name, counting)
+    assert twice(one, "SELECT current_user") == ["pg_monitor"] * 2
+    assert len(calls) == 1
+
+
 def test_isolation_level_holds(database: Any) -> None:
     from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
@@ -58,8 +77,9 @@ def test_isolation_level_holds(database: Any) -> None:
     for _ in range(2):
         one.connection.set_autocommit(False)
         assert one.query("SHOW transaction_isolation") == "serializable"
-        assert one.connection.isolation_level == IsolationLevel.SERIALIZABLE
         one.connection.close()
+    level = spawn(lambda: (one.query("SELECT 1"), one.connection.isolation_level)[1]).result()
+    assert level == IsolationLevel.SERIALIZABLE
 
 
 def test_json_is_read_as_django_reads_it(database: Any) -> None:

@@ -54,6 +54,12 @@ class Hub(Protocol):
     def wait_io(self, fd: int, events: int, timeout: float | None) -> int:
         """Wait cooperatively until *fd* is ready; the ready events, 0 after *timeout* seconds."""
 
+    def read_fd(self, fd: int) -> bytes:
+        """What there is to read on *fd*; raises BlockingIOError if that is nothing.
+
+        eventlet patches os.read() with one that waits instead.
+        """
+
     def close_fd(self, fd: int) -> None:
         """Close *fd* at once: never waits, so that a destructor may call it.
 

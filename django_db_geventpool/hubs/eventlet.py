@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import weakref
 from contextlib import AbstractContextManager
 from typing import Any, Callable
@@ -14,6 +13,8 @@ from . import READ, WRITE
 
 NAME = "eventlet"
 IS_GREEN = True
+
+_os = patcher.original("os")
 
 
 def make_lock() -> AbstractContextManager[Any]:
@@ -85,8 +86,13 @@ def _switch_to(greenlet: Any, ready: int) -> Callable[[int], object]:
     return lambda _fd: greenlet.switch(ready)
 
 
+def read_fd(fd: int) -> bytes:
+    data: bytes = _os.read(fd, 65536)
+    return data
+
+
 def close_fd(fd: int) -> None:
-    os.close(fd)
+    _os.close(fd)
 
 
 def run_blocking(function: Callable[[], object], timeout: float) -> None:

@@ -13,6 +13,7 @@ from gevent.hub import Waiter as _Switch
 NAME = "gevent"
 IS_GREEN = True
 
+_read: Callable[[int, int], bytes] = monkey.get_original("os", "read")
 _close: Callable[[int], None] = monkey.get_original("os", "close")
 
 
@@ -93,6 +94,10 @@ def wait_io(fd: int, events: int, timeout: float | None) -> int:
         watcher.close()
         if timer is not None:
             timer.close()
+
+
+def read_fd(fd: int) -> bytes:
+    return _read(fd, 65536)
 
 
 def close_fd(fd: int) -> None:

@@ -66,6 +66,10 @@ def wait_io(fd: int, events: int, timeout: float | None) -> int:
     return events if ready else 0
 
 
+def read_fd(fd: int) -> bytes:
+    return os.read(fd, 65536)
+
+
 def close_fd(fd: int) -> None:
     os.close(fd)
 
