@@ -158,10 +158,13 @@ def server(environ: Mapping[str, str] | None = None) -> Iterator[Server]:
 def container(image: str) -> Iterator[Server]:
     """A container, through testcontainers."""
     try:
-        from testcontainers.postgres import PostgresContainer
+        try:
+            from testcontainers.community.postgres import PostgresContainer
+        except ImportError:  # older ones
+            from testcontainers.postgres import PostgresContainer
     except ImportError:
         raise ServerUnavailable(
-            "PG_PROVIDER=container needs testcontainers: pip install 'testcontainers[postgres]'."
+            "PG_PROVIDER=container needs testcontainers: pip install testcontainers."
         ) from None
     try:
         made = PostgresContainer(image, driver=None)
