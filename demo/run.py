@@ -196,7 +196,7 @@ def welcome(url: str, server: postgres.Server) -> str:
     return (
         f"\nThe shop is open at {url}/ (PostgreSQL: {server.origin})\n"
         f"  admin:      {url}/admin/  user admin, password admin\n"
-        f"  under load: {login}locust -f loadtests/ -H {url}\n"
+        f"  under load: {login}tox exec -e load -- locust -f loadtests/ -H {url}\n"
         "  Ctrl-C ends it.\n"
     )
 

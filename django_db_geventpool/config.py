@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.views.debug import SafeExceptionReporterFilter
 
 #: The keys of OPTIONS that are the pool's; every other key is the driver's. libpq's and the
 #: drivers' own keys are lower case, so an unknown upper-case key can only be a misspelling.
@@ -68,7 +69,8 @@ class _Reader:
 
     def refuse_unknown(self) -> None:
         for key, value in self._options.items():
-            if key.isupper() and key not in OPTIONS:
+            if (key.isupper() or key.upper() in OPTIONS) and key not in OPTIONS:
+                value = SafeExceptionReporterFilter().cleanse_setting(key, value)
                 raise self.error(f"OPTIONS[{key!r}]", value, f"one of {', '.join(OPTIONS)}")
         if self._options.get("pool"):
             raise self.error(

@@ -14,4 +14,4 @@ class PoolTimeout(PoolError):
 
 
 class PoolClosed(PoolError):
-    """The pool was closed while a caller waited for a connection."""
+    """The pool was closed: while a caller waited for a connection, or before."""

@@ -1,24 +1,32 @@
-"""The pool: ``size`` slots, and never a connection without one.
+"""The pool: MAX_CONNS slots, and never a connection without one.
 
 Invariant, whenever the lock is free::
 
-    idle + held + closing + empty = size        (held counts the connections being opened)
-    a waiter waits only while idle = empty = 0
+    idle + held + opening + closing + empty = MAX_CONNS
+    opening >= the number of waiters, or empty = 0
 
-So a slot is taken *before* its connection is opened, and given on only after its connection is
-over on the server; whoever frees a slot hands it to the first waiter in the same breath. All
-accounting happens under the lock, all I/O outside it. A greenlet can be killed at every switch
-point, and no line under the lock is one.
+So a slot is taken *before* its connection is opened, and is empty again only after its session is
+over on the server; and nobody waits while something could be done about it. All accounting happens
+under the lock; all I/O, every wake-up and every log record outside of it. A greenlet can be killed
+at every switch point, and no line under the lock is one.
+
+A connection is opened in a greenlet of its own, not in the one that asked for it: a kill or a
+Timeout of the latter then never leaves a half-opened session behind, and whoever returns a
+connection meanwhile serves it earlier.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+import traceback
+import weakref
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from itertools import islice
+from typing import Protocol
 
 from .config import PoolConfig
 from .drivers import Connection, Driver, State
@@ -27,6 +35,12 @@ from .hubs import Hub, Waiter
 from .session import Session
 
 logger = logging.getLogger("django_db_geventpool")
+
+#: Seconds that the rollback of a returned connection may take, before it is dropped instead.
+RESET_TIMEOUT = 5.0
+
+Connect = Callable[[], Connection]
+Then = Callable[[], object]  # what to do as soon as the lock is free
 
 
 class Borrower(Protocol):
@@ -39,34 +53,39 @@ class Borrower(Protocol):
         """
 
 
-class Slot:
-    """One of the pool's places."""
-
-    __slots__ = ("note", "session")
-
-    def __init__(self) -> None:
-        self.session: Session | None = None  # None: empty, or being opened
-        #: The borrowers' own: what they remember of this session.
-        self.note: Any = None
-
-
 class Checkout:
-    """One borrowing: waiting until it has a slot, then held until it has none again."""
+    """One borrowing. It waits, then it holds a session or gets an error, then it is over."""
 
-    __slots__ = ("borrower", "forget_owner", "pool", "slot", "waiter")
+    __slots__ = (
+        "borrower",
+        "connect",
+        "error",
+        "forget_owner",
+        "key",
+        "pool",
+        "session",
+        "waiter",
+    )
 
-    def __init__(self, pool: Pool, borrower: Borrower) -> None:
+    def __init__(self, pool: Pool, borrower: Borrower, connect: Connect, key: Hashable) -> None:
         self.pool = pool
-        self.borrower = borrower
-        self.slot: Slot | None = None
+        self.connect = connect
+        self.key = key
+        self.session: Session | None = None
+        self.error: BaseException | None = None
         self.waiter: Waiter | None = None
         self.forget_owner: Callable[[], object] | None = None
+        # Weak: a borrower that was just dropped has no use for its connection any more.
+        self.borrower: weakref.ref[Borrower] | None = weakref.ref(borrower, self._borrower_gone)
 
     @property
     def connection(self) -> Connection:
-        """The driver's connection object, while it is held; else None."""
-        slot = self.slot
-        return None if slot is None or slot.session is None else slot.session.connection
+        """The driver's connection object while it is held, else None."""
+        return None if self.session is None else self.session.connection
+
+    def _borrower_gone(self, _: object) -> None:
+        # Maybe inside a garbage collection, which can strike under the lock.
+        self.pool._hub.call_soon(partial(self.pool._owner_ended, self))
 
 
 @dataclass(frozen=True)
@@ -84,11 +103,17 @@ class PoolStats:
     def empty(self) -> int:
         return self.size - self.idle - self.in_use - self.opening - self.closing
 
+    def __str__(self) -> str:
+        return (
+            f"MAX_CONNS {self.size}, {self.in_use} in use, {self.idle} idle, "
+            f"{self.opening} opening, {self.closing} closing, {self.waiting} waiting"
+        )
+
 
 class Pool:
-    """The connections of one process to one database.
+    """The connections of one process to one database alias.
 
-    :param name: how messages call it: the database alias.
+    :param name: how messages call it: the alias.
     """
 
     def __init__(self, name: str, config: PoolConfig, hub: Hub, driver: Driver) -> None:
@@ -98,41 +123,43 @@ class Pool:
         self._driver = driver
         self._lock = hub.make_lock()
         # All of these: read and written under the lock only.
-        self._idle: list[Slot] = []  # last in, first out: the surplus grows old and is found
+        self._idle: list[Session] = []  # last in, first out: the warmest one is lent
         self._held: set[Checkout] = set()
+        self._opening = 0
         self._closing = 0
         self._waiting: OrderedDict[Checkout, None] = OrderedDict()  # first come, first served
         self._closed = False
 
     def __repr__(self) -> str:
-        return f"<Pool {self.name!r}: {self._numbers(self.stats())}>"
+        return f"<Pool {self.name!r}: {self.stats()}>"
 
     # -- borrowing
 
-    def acquire(self, borrower: Borrower, connect: Callable[[], Connection]) -> Checkout:
+    def acquire(self, borrower: Borrower, connect: Connect, key: Hashable = None) -> Checkout:
         """Check a connection out for the calling greenlet, opening one if there is room.
 
-        :param connect: opens a physical connection; it may wait, fail or be killed.
+        :param connect: opens a physical connection; called in another greenlet.
+        :param key: what kind of connection: only one that was opened for an equal key is lent.
         :raises PoolTimeout: after ``WAIT_TIMEOUT`` seconds without a free slot.
         """
-        checkout = Checkout(self, borrower)
-        with self._lock:
-            if self._closed:
-                raise PoolClosed(f"pool {self.name!r} is closed")
-            if self._idle:
-                self._lend(self._idle.pop(), checkout)
-            elif len(self._held) + self._closing < self.config.max_conns:
-                self._lend(Slot(), checkout)
-            else:
-                checkout.waiter = self._hub.make_waiter()
-                self._waiting[checkout] = None
-        if checkout.waiter is not None:
-            self._wait(checkout, checkout.waiter)
-        checkout.forget_owner = self._hub.on_owner_end(lambda: self._owner_ended(checkout))
-        slot = checkout.slot
-        assert slot is not None
-        if slot.session is None:
-            self._open(checkout, slot, connect)
+        checkout = Checkout(self, borrower, connect, key)
+        while checkout.session is None:
+            with self._lock:
+                if self._closed:
+                    raise PoolClosed(f"pool {self.name!r} is closed")
+                session = self._take_idle(key)
+                if session is not None:
+                    self._lend(session, checkout)
+                    todo: list[Then] = []
+                else:
+                    checkout.waiter = self._hub.make_waiter()
+                    self._waiting[checkout] = None
+                    todo = self._plan()
+            if session is None:
+                self._wait(checkout, todo)
+            elif not session.is_alive():  # the server went away, or ended it
+                self._take_back(checkout, clean=False)
+        checkout.forget_owner = self._hub.on_owner_end(partial(self._owner_ended, checkout))
         return checkout
 
     def release(self, checkout: Checkout) -> None:
@@ -140,18 +167,13 @@ class Pool:
 
         :raises PoolError: if the checkout is not (or no longer) held.
         """
-        slot = checkout.slot
-        if slot is None or slot.session is None:
+        if checkout.session is None:
             raise PoolError(f"pool {self.name!r}: this connection is not checked out")
+        clean = False
         try:
-            clean = self._reset(slot.session)
-        except BaseException:  # killed while rolling back
-            self._drop(checkout, slot)
-            raise
-        if clean:
-            self._settle(checkout, slot)
-        else:
-            self._drop(checkout, slot)
+            clean = self._reset(checkout.session)
+        finally:  # also when killed while rolling back
+            self._take_back(checkout, clean)
 
     def close(self, *, wait: bool = True) -> None:
         """Close what is idle now, what is held on its return, and send every waiter away.
@@ -160,11 +182,11 @@ class Pool:
         """
         with self._lock:
             self._closed = True
-            waiting = list(self._waiting)
+            waiters = [checkout.waiter for checkout in self._waiting]
             self._waiting.clear()
-        for checkout in waiting:
-            if checkout.waiter is not None:
-                checkout.waiter.wake()
+        for waiter in waiters:
+            if waiter is not None:
+                waiter.wake()
         self.drop_idle(wait=wait)
 
     def drop_idle(self, *, wait: bool = True) -> None:
@@ -177,9 +199,9 @@ class Pool:
             with self._lock:
                 if not self._idle:
                     return
-                slot = self._idle.pop(0)
+                session = self._idle.pop(0)
                 self._closing += 1
-            self._end(slot, wait)
+            self._end(session, wait)
 
     def stats(self) -> PoolStats:
         """The counts of this moment."""
@@ -188,77 +210,81 @@ class Pool:
 
     # -- the steps of a checkout
 
-    def _wait(self, checkout: Checkout, waiter: Waiter) -> None:
+    def _wait(self, checkout: Checkout, todo: list[Then]) -> None:
+        """Until the checkout holds a session; if it ends otherwise, it has left the queue."""
+        assert checkout.waiter is not None
         started = time.monotonic()
-        timeout = self.config.wait_timeout
         try:
-            waiter.wait(timeout)
+            _do(todo)
+            checkout.waiter.wait(self.config.wait_timeout)
+            if self._is_assured(checkout):  # of a slot; the connect has a time limit of its own
+                checkout.waiter.wait(None)
         except BaseException:
             with self._lock:
                 self._waiting.pop(checkout, None)
-            # Killed in the very moment in which a slot was handed over: it must go on.
-            if checkout.slot is not None:
-                self._settle(checkout, checkout.slot)
+            if checkout.session is not None:  # served in the moment in which it was killed
+                self._take_back(checkout, clean=True)
             raise
         with self._lock:
-            if checkout.slot is not None:
-                return
-            if self._closed:
-                raise PoolClosed(f"pool {self.name!r} was closed while waiting for a connection")
-            del self._waiting[checkout]
             stats = self._stats()
-        raise PoolTimeout(self._timeout_message(stats, time.monotonic() - started))
+            timed_out = checkout in self._waiting
+            if timed_out:
+                del self._waiting[checkout]
+        if checkout.error is not None:
+            raise checkout.error
+        if timed_out:
+            raise PoolTimeout(self._timeout_message(stats, time.monotonic() - started))
+        if checkout.session is None:
+            raise PoolClosed(f"pool {self.name!r} was closed while waiting for a connection")
 
-    def _open(self, checkout: Checkout, slot: Slot, connect: Callable[[], Connection]) -> None:
+    def _is_assured(self, checkout: Checkout) -> bool:
+        """Whether a connection is being opened for it, or one closed that makes room for that."""
+        with self._lock:
+            return checkout in islice(self._waiting, self._opening + self._closing)
+
+    def _open(self, connect: Connect, key: Hashable) -> None:
+        """Open a connection for a slot that counts as opening, in a greenlet of its own."""
+        session = error = None
         try:
-            slot.session = Session(self._driver, self._hub, connect())
-        except BaseException:
-            self._settle(checkout, slot)
-            raise
+            session = Session(self._driver, self._hub, connect(), key)
+        except BaseException as problem:
+            error = problem
+            _let_go_of_locals(problem)
+        with self._lock:
+            self._opening -= 1
+            todo = [self._place(session) if session else self._disappoint(error)]
+            todo += self._plan()
+        _do(todo)
 
     def _reset(self, session: Session) -> bool:
         """Make a returned connection fit for the next borrower; False if it cannot be."""
         try:
-            state = session.reset()
+            with self._hub.limit(RESET_TIMEOUT):
+                state = session.reset()
         except Exception as error:
             # The type only: a driver's message may quote the connection string.
             problem = f"its reset failed: {type(error).__name__}"
         else:
-            if state is State.READY:
+            if state is State.READY and session.is_set_up:
                 return True
-            problem = f"it is {state.value}"
+            problem = f"it is {state.value}" if session.is_set_up else "its set-up was not complete"
         logger.warning("pool %r: dropping a connection, %s", self.name, problem)
         return False
 
-    def _settle(self, checkout: Checkout, slot: Slot) -> None:
-        """End a checkout whose slot is clean or empty: to the first waiter, else to the idle."""
+    def _take_back(self, checkout: Checkout, clean: bool) -> None:
+        """End a checkout; what is clean goes on, what is not is closed off the caller's path."""
         with self._lock:
-            surplus = slot.session is not None and (
-                self._closed or not self._waiting and len(self._idle) >= self.config.reuse_conns
-            )
-            waiter = None
-            if not surplus:
-                self._held.discard(checkout)
-                checkout.slot = None
-                waiter = self._hand_over(slot)
-        if surplus:
-            self._drop(checkout, slot)
-        else:
-            self._finish(checkout, waiter)
-
-    def _drop(self, checkout: Checkout, slot: Slot) -> None:
-        """Take the slot from its borrower and close its connection off the borrower's path."""
-        with self._lock:
+            session, checkout.session = checkout.session, None
+            assert session is not None
             self._held.discard(checkout)
-            checkout.slot = None
-            self._closing += 1
-        self._finish(checkout, None)
-        self._hub.spawn(self._end, slot)
+            then = self._place(session) if clean else self._retire(session)
+        checkout.borrower = None
+        if checkout.forget_owner is not None:
+            checkout.forget_owner()
+        then()
 
-    def _end(self, slot: Slot, wait: bool = True) -> None:
-        """Close the connection of a slot that counts as closing, then free the slot."""
-        session, slot.session, slot.note = slot.session, None, None
-        assert session is not None
+    def _end(self, session: Session, wait: bool = True) -> None:
+        """Close a session that counts as closing, then free its slot."""
         try:
             if wait:
                 session.end()
@@ -271,66 +297,113 @@ class Pool:
         finally:
             with self._lock:
                 self._closing -= 1
-                waiter = self._hand_over(slot)
-            if waiter is not None:
-                waiter.wake()
+                todo = self._plan()
+            _do(todo)
 
-    def _finish(self, checkout: Checkout, waiter: Waiter | None) -> None:
-        if checkout.forget_owner is not None:
-            checkout.forget_owner()
-            checkout.forget_owner = None
-        if waiter is not None:
-            waiter.wake()
-
-    def _owner_ended(self, checkout: Checkout) -> None:
-        """The greenlet ended with its connection checked out; runs in the hub, so no I/O."""
-        slot = checkout.slot
-        if slot is None or slot.session is None or not checkout.borrower.owner_ended():
+    def _owner_ended(self, checkout: Checkout, *_: object) -> None:
+        """Its greenlet ended, or its borrower is gone. Runs in the hub, so no I/O and no log."""
+        reference = checkout.borrower
+        if checkout.session is None or reference is None:
             return
-        self._hub.spawn(self.release, checkout)
-        logger.debug("pool %r: taking back the connection of an ended greenlet", self.name)
+        borrower = reference()
+        if borrower is None or borrower.owner_ended():
+            checkout.borrower = None  # one of the two occasions is enough
+            self._hub.spawn(self._reclaim, checkout)
+
+    def _reclaim(self, checkout: Checkout) -> None:
+        if checkout.session is not None:
+            logger.debug("pool %r: taking back the connection of an ended greenlet", self.name)
+            self.release(checkout)
 
     # -- accounting: the lock is held
 
-    def _lend(self, slot: Slot, checkout: Checkout) -> None:
-        checkout.slot = slot
-        self._held.add(checkout)
-
-    def _hand_over(self, slot: Slot) -> Waiter | None:
-        """A free slot goes to the first waiter, who is returned to be woken; else it rests."""
-        if self._waiting:
-            first, _ = self._waiting.popitem(last=False)
-            self._lend(slot, first)
-            return first.waiter
-        if slot.session is not None:
-            self._idle.append(slot)
+    def _take_idle(self, key: Hashable) -> Session | None:
+        for index in range(len(self._idle) - 1, -1, -1):
+            if self._idle[index].key == key:
+                return self._idle.pop(index)
         return None
 
+    def _lend(self, session: Session, checkout: Checkout) -> None:
+        checkout.session = session
+        self._held.add(checkout)
+
+    def _place(self, session: Session) -> Then:
+        """A session in good order: to a waiter, among the idle, or out."""
+        # The first waiter, and those for whom connections are being opened: that they are served
+        # among themselves in another order matters only where they wait for different kinds.
+        for checkout in islice(self._waiting, self._opening + 1):
+            if checkout.key == session.key:
+                del self._waiting[checkout]
+                self._lend(session, checkout)
+                assert checkout.waiter is not None
+                return checkout.waiter.wake
+        if self._waiting or self._closed or len(self._idle) >= self.config.reuse_conns:
+            return self._retire(session)
+        self._idle.append(session)
+        return _nothing
+
+    def _retire(self, session: Session) -> Then:
+        self._closing += 1
+        return partial(self._hub.spawn, self._end, session)
+
+    def _disappoint(self, error: BaseException | None) -> Then:
+        """A connect failed: whoever waits longest is told, the others go on waiting."""
+        if not self._waiting:
+            return partial(logger.warning, "pool %r: a connect failed: %s", self.name, type(error))
+        checkout, _ = self._waiting.popitem(last=False)
+        interrupted = PoolError(f"pool {self.name!r}: opening a connection was interrupted")
+        checkout.error = error if isinstance(error, Exception) else interrupted
+        assert checkout.waiter is not None
+        return checkout.waiter.wake
+
+    def _plan(self) -> list[Then]:
+        """Whatever lets the waiters get on: open in empty slots, clear slots of other kinds."""
+        todo: list[Then] = []
+        used = len(self._idle) + len(self._held) + self._opening + self._closing
+        for checkout in islice(self._waiting, self._opening, None):
+            if used >= self.config.max_conns:
+                break
+            used += 1
+            self._opening += 1
+            todo.append(partial(self._hub.spawn, self._open, checkout.connect, checkout.key))
+        while self._idle and self._opening + self._closing < len(self._waiting):
+            todo.append(self._retire(self._idle.pop(0)))
+        return todo
+
     def _stats(self) -> PoolStats:
-        opening = sum(1 for c in self._held if c.connection is None)
         return PoolStats(
             size=self.config.max_conns,
             idle=len(self._idle),
-            in_use=len(self._held) - opening,
-            opening=opening,
+            in_use=len(self._held),
+            opening=self._opening,
             closing=self._closing,
             waiting=len(self._waiting),
         )
 
     # -- words
 
-    @staticmethod
-    def _numbers(stats: PoolStats) -> str:
-        return (
-            f"MAX_CONNS {stats.size}, {stats.in_use} in use, {stats.idle} idle, "
-            f"{stats.opening} opening, {stats.closing} closing, {stats.waiting} waiting"
-        )
-
     def _timeout_message(self, stats: PoolStats, waited: float) -> str:
         return (
             f"pool {self.name!r}: no connection became free within {waited:.1f} s "
-            f"({self._numbers(stats)}). Look for slow queries and long transactions, and for "
+            f"({stats}). Look for slow queries and long transactions, and for "
             "greenlets that hold a connection while they wait for something else "
             "(close_connection gives it back); then raise MAX_CONNS, or WAIT_TIMEOUT, if the "
             "server has room."
         )
+
+
+def _nothing() -> None:
+    pass
+
+
+def _do(todo: list[Then]) -> None:
+    for then in todo:
+        then()
+
+
+def _let_go_of_locals(error: BaseException) -> None:
+    """A traceback that somebody keeps would keep a half-opened connection open, and passwords."""
+    seen: BaseException | None = error
+    while seen is not None:
+        traceback.clear_frames(seen.__traceback__)
+        seen = seen.__context__

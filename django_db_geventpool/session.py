@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
+import weakref
+from collections.abc import Hashable
+from typing import Any
 
 from .drivers import Connection, Driver, State
 from .hubs import READ, Hub
@@ -21,19 +25,39 @@ class Session:
     the server goes on with the statement.
     """
 
-    __slots__ = ("_cancel", "_driver", "_fd", "_hub", "_settings", "connection")
+    __slots__ = (
+        "__weakref__",
+        "_cancel",
+        "_driver",
+        "_fd",
+        "_hub",
+        "_readable",
+        "_settings",
+        "connection",
+        "cursors",
+        "is_set_up",
+        "key",
+    )
 
-    def __init__(self, driver: Driver, hub: Hub, connection: Connection) -> None:
+    def __init__(self, driver: Driver, hub: Hub, connection: Connection, key: Hashable) -> None:
         self.connection = connection
+        self.key = key
+        #: The borrower sets it when its own set-up is complete; without it, no second borrower.
+        self.is_set_up = False
+        #: Of the present borrower, who must not reach the next one's transaction with them.
+        self.cursors: weakref.WeakSet[Any] = weakref.WeakSet()
         self._driver = driver
         self._hub = hub
         self._fd = -1
         try:
             self._settings = driver.settings(connection)
             self._cancel = driver.canceller(connection)
-            self._fd = os.dup(connection.fileno())
+            # Windows cannot duplicate a socket in this way: there the end is not waited for.
+            with contextlib.suppress(OSError):
+                self._fd = os.dup(connection.fileno())
+            self._readable = hub.poller(self._fd) if self._fd >= 0 else _never
         except BaseException:
-            connection.close()
+            self.close()
             raise
 
     def __del__(self) -> None:
@@ -43,6 +67,13 @@ class Session:
     def state(self) -> State:
         """What the client library believes; no I/O."""
         return self._driver.state(self.connection)
+
+    def is_alive(self) -> bool:
+        """Whether an idle session can be used, as far as can be told without asking the server.
+
+        Nothing is due from the server while a session is idle: what can be read is its goodbye.
+        """
+        return not self._readable()
 
     def reset(self) -> State:
         """Roll back what is open and restore what a borrower may have changed.
@@ -54,8 +85,15 @@ class Session:
             self.connection.rollback()
             state = self.state
         if state is State.READY:
+            self._close_cursors()
             self._driver.restore(self.connection, self._settings)
+            state = self.state
         return state
+
+    def _close_cursors(self) -> None:
+        """An iterator that is freed later would else send its CLOSE to the next borrower."""
+        while self.cursors:
+            self.cursors.pop().close()
 
     def end(self) -> None:
         """Cancel what runs, close, and return when the server has let go of the session.
@@ -87,7 +125,7 @@ class Session:
         (libpq makes its sockets non-blocking, and a duplicate is the same socket.)
         """
         try:
-            return not self._hub.read_fd(self._fd)
+            return self._fd < 0 or not self._hub.read_fd(self._fd)
         except BlockingIOError:
             return False
         except OSError:  # reset by the server: gone as well
@@ -97,3 +135,7 @@ class Session:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             self._hub.close_fd(fd)
+
+
+def _never() -> bool:
+    return False

@@ -51,14 +51,20 @@ def close_connection(function: Any = None) -> Any:
     inside a transaction of the caller's stays with the caller. With an engine that does not
     pool it does what Django does at the end of a request: ``CONN_MAX_AGE`` decides.
 
-    :raises TypeError: for a coroutine function, which has not even begun when it returns.
+    :raises TypeError: for a generator or coroutine function, which has not begun when it returns.
     """
     if function is None:
         return _ClosingConnections()
-    if inspect.iscoroutinefunction(function):
-        raise TypeError(
-            f"close_connection() cannot decorate the coroutine function {function.__qualname__}"
-        )
+    for kind in (
+        inspect.isgeneratorfunction,
+        inspect.iscoroutinefunction,
+        inspect.isasyncgenfunction,
+    ):
+        if kind(function):
+            raise TypeError(
+                f"close_connection() cannot decorate {function.__qualname__}: its body runs after "
+                "the call. Use `with close_connection():` inside of it."
+            )
 
     @functools.wraps(function)
     def closing(*args: Any, **kwargs: Any) -> Any:

@@ -101,7 +101,7 @@ def watch(sample: Callable[[], None]) -> None:
     due = time.monotonic()
     while True:
         due = max(due + INTERVAL, time.monotonic())
-        closed, _, _ = select.select([sys.stdin], [], [], due - time.monotonic())
+        closed, _, _ = select.select([sys.stdin], [], [], max(0.0, due - time.monotonic()))
         if closed:
             return
         sample()

@@ -73,8 +73,10 @@ def parse_url(url: str) -> Server:
     try:
         parts = urlsplit(url)
         port = parts.port or 5432
-    except ValueError as error:
-        raise ServerUnavailable(f"DATABASE_URL is not a URL: {error}.") from None
+    except ValueError:  # its message may quote a part of the password
+        raise ServerUnavailable(
+            "DATABASE_URL is not a URL; a / # ? @ or : within the password must be percent-encoded."
+        ) from None
     if parts.scheme not in ("postgres", "postgresql"):
         raise ServerUnavailable(
             "DATABASE_URL must begin with postgresql:// (or postgres://), "
@@ -235,6 +237,7 @@ def run(command: list[str]) -> int:
 
 
 def main(arguments: list[str]) -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it ignored
     command = arguments[1:] if arguments[:1] == ["--"] else arguments
     try:
         return run(command)

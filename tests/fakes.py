@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import socket
 from typing import Any, Callable
@@ -30,6 +31,10 @@ class FakeConnection:
     def fileno(self) -> int:
         return self._ours.fileno()
 
+    def hang_up(self) -> None:
+        """As a server does that ends a session."""
+        self._servers.shutdown(socket.SHUT_RDWR)
+
     def rollback(self) -> None:
         self.on_rollback()
         self.log.append("rollback")
@@ -37,7 +42,8 @@ class FakeConnection:
 
     def close(self) -> None:
         if self.state is not State.DEAD:
-            self._servers.shutdown(socket.SHUT_RDWR)  # as a server answers the goodbye
+            with contextlib.suppress(OSError):
+                self.hang_up()  # as a server answers the goodbye
             self._ours.close()
             self._servers.close()
         self.state = State.DEAD
@@ -67,14 +73,19 @@ def canceller(connection: FakeConnection) -> Canceller:
 class Borrower:
     """Somebody with a connection of a pool."""
 
-    def __init__(self, pool: Pool, connect: Callable[[], Any] = FakeConnection) -> None:
+    def __init__(
+        self, pool: Pool, connect: Callable[[], Any] = FakeConnection, key: object = None
+    ) -> None:
         self.pool = pool
         self.connect = connect
+        self.key = key
         self.checkout: Checkout | None = None
         self.shared = False
 
     def take(self) -> FakeConnection:
-        self.checkout = self.pool.acquire(self, self.connect)
+        self.checkout = self.pool.acquire(self, self.connect, self.key)
+        assert self.checkout.session is not None
+        self.checkout.session.is_set_up = True
         connection: FakeConnection = self.checkout.connection
         return connection
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from threading import Event
 from typing import Any, Callable
@@ -62,8 +64,7 @@ def test_the_slot_is_taken_before_the_connect_begins(pool: Any) -> None:
     four, gate = pool(MAX_CONNS=4), Gate()
 
     tasks = [spawn(Borrower(four, gate).use) for _ in range(30)]
-    until(lambda: four.stats().waiting == 26)
-    assert gate.begun == 4
+    until(lambda: four.stats().waiting == 30 and gate.begun == 4)
     assert four.stats().opening == 4
     gate.open.set()
     for task in tasks:
@@ -116,7 +117,7 @@ def test_after_wait_timeout_the_error_tells_the_numbers(pool: Any) -> None:
     assert isinstance(caught.value, OperationalError)
     message = str(caught.value)
     assert message.startswith("pool 'fake': no connection became free within 0.0 s (MAX_CONNS 2, ")
-    assert "2 in use, 0 idle, 0 opening, 0 closing, 0 waiting" in message
+    assert "2 in use, 0 idle, 0 opening, 0 closing, 1 waiting" in message
     assert "raise MAX_CONNS" in message
     for holder in holders:
         holder.give()
@@ -133,7 +134,7 @@ def test_a_failed_connect_frees_its_slot_for_the_next_waiter(pool: Any) -> None:
     failing = spawn(Borrower(single, refuse).take)
     until(lambda: single.stats().opening == 1)
     waiting = spawn(Borrower(single).use)
-    until(lambda: single.stats().waiting == 1)
+    until(lambda: single.stats().waiting == 2)
     gate.set()
     assert isinstance(failing.error(), OperationalError)
     assert waiting.result() is not None
@@ -271,12 +272,107 @@ def test_a_kill_in_the_moment_of_being_served_hands_the_slot_on(pool: Any) -> No
 
 
 @greenlets_only
-def test_a_kill_while_connecting_frees_the_slot(pool: Any) -> None:
+def test_a_kill_while_connecting_lets_the_connect_go_on_for_the_next(pool: Any) -> None:
     single, gate = pool(MAX_CONNS=1), Gate()
     connecting = spawn(Borrower(single, gate).take)
     until(lambda: gate.begun)
     connecting.kill()
-    assert single.stats().empty == 1
+    assert (single.stats().opening, single.stats().waiting) == (1, 0)
+    gate.open.set()
+    until(lambda: single.stats().idle == 1)
+
+
+def test_a_connection_that_comes_back_serves_whoever_waits_for_a_connect(pool: Any) -> None:
+    two, gate = pool(MAX_CONNS=2), Gate()
+    holder = Borrower(two)
+    connection = holder.take()
+    waiting = spawn(Borrower(two, gate).use)
+    until(lambda: gate.begun)
+    holder.give()
+    assert waiting.result() is connection
+    gate.open.set()
+    until(lambda: two.stats().idle == 2)
+
+
+def test_a_caller_for_whom_a_connection_is_being_opened_does_not_time_out(pool: Any) -> None:
+    single, gate = pool(MAX_CONNS=1, WAIT_TIMEOUT=0), Gate()
+    waiting = spawn(Borrower(single, gate).use)
+    until(lambda: gate.begun)
+    with pytest.raises(PoolTimeout):
+        Borrower(single).take()
+    gate.open.set()
+    assert waiting.result() is not None
+
+
+def test_a_dead_idle_connection_is_noticed_and_replaced(pool: Any) -> None:
+    single = pool(MAX_CONNS=1)
+    dead = Borrower(single).use()
+    dead.hang_up()
+    assert Borrower(single).use() is not dead
+    assert dead.state is State.DEAD
+
+
+def test_kinds_are_not_mixed_and_count_within_one_limit(pool: Any) -> None:
+    two = pool(MAX_CONNS=2)
+    red, blue = Borrower(two, key="red"), Borrower(two, key="blue")
+    reds = {Borrower(two, key="red").use() for _ in range(3)}
+    assert len(reds) == 1
+    assert blue.take() not in reds
+    assert red.take() in reds
+    waiting = spawn(Borrower(two, key="blue").use)  # both slots are taken, one by a red one
+    until(lambda: two.stats().waiting == 1)
+    red.give()
+    assert waiting.result() not in reds
+    assert reds.pop().state is State.DEAD
+    blue.give()
+
+
+def test_a_connection_whose_set_up_was_cut_short_is_lent_to_nobody_else(pool: Any) -> None:
+    borrower = Borrower(pool(MAX_CONNS=1))
+    connection = borrower.take()
+    borrower.checkout.session.is_set_up = False
+    borrower.give()
+    assert borrower.take() is not connection
+    borrower.give()
+
+
+def test_cursors_of_one_borrower_are_closed_for_the_next(pool: Any) -> None:
+    class Cursor:
+        def close(self) -> None:
+            closed.append(self)
+
+    closed: list[Cursor] = []
+    borrower = Borrower(pool(MAX_CONNS=1))
+    borrower.take()
+    cursor = Cursor()
+    borrower.checkout.session.cursors.add(cursor)
+    borrower.give()
+    assert closed == [cursor]
+
+
+def test_a_borrower_that_is_dropped_loses_its_connection_to_the_pool(pool: Any) -> None:
+    single = pool(MAX_CONNS=1)
+    forgotten = Borrower(single)
+    forgotten.take()
+    del forgotten
+    gc.collect()
+    until(lambda: single.stats().idle == 1)
+
+
+def test_a_failed_connect_keeps_nothing_of_it_alive(pool: Any) -> None:
+    class HalfOpen: ...
+
+    seen: list[Any] = []
+
+    def refuse() -> FakeConnection:
+        half_open = HalfOpen()
+        seen.append(weakref.ref(half_open))
+        raise OperationalError("refused")
+
+    with pytest.raises(OperationalError) as caught:
+        Borrower(pool(), refuse).take()
+    gc.collect()
+    assert caught.value is not None and seen[0]() is None
 
 
 @greenlets_only

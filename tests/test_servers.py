@@ -53,6 +53,7 @@ def test_a_socket_folder_can_be_the_host() -> None:
         ("postgresql://u:secret@/db", "must name a host and a database"),
         ("postgresql://u:secret@h", "must name a host and a database"),
         ("postgresql://u:secret@h:port/db", "is not a URL"),
+        ("postgresql://u:secret/part@h/db", "is not a URL"),
     ],
 )
 def test_a_wrong_database_url_is_one_sentence_without_the_password(url: str, problem: str) -> None:

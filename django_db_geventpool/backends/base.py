@@ -13,6 +13,7 @@ import django
 from django.db import DEFAULT_DB_ALIAS, ProgrammingError
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base as postgresql
+from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
 from .. import registry
 from ..config import OPTIONS, PoolConfig
@@ -32,29 +33,17 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
 
     @property
     def geventpool(self) -> Pool:
-        """The pool that this wrapper borrows from, shared by all wrappers of its database."""
-        return registry.pool_for(self.alias, self.settings_dict)
+        """The pool that this wrapper borrows from, shared by all wrappers of its alias."""
+        return registry.pool_for(self.alias, self.settings_dict)[0]
 
     def close_pool(self) -> None:
-        """Close this database's pool in this process; the next query opens a new one.
+        """Close this alias's pool in this process; the next query opens a new one.
 
         Django >= 5.1 calls it before it clones or drops a test database.
         """
         registry.close(self.alias)
 
     # -- connecting: a checkout
-
-    if django.VERSION < (5, 1):
-
-        def ensure_connection(self) -> None:
-            """As in Django >= 5.1: nothing may run outside of a transaction that was cut short.
-
-            Otherwise a new connection would be taken, and what follows in the atomic block would
-            be committed at once.
-            """
-            if self.connection is None and self.in_atomic_block and self.closed_in_transaction:
-                raise ProgrammingError("Cannot open a new connection in an atomic block.")
-            super().ensure_connection()
 
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
@@ -67,36 +56,58 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
         if self.alias == NO_DB_ALIAS:  # used once, to create or drop a database
             return super().get_new_connection(conn_params)
         if self._checkout is not None:  # connect() called twice, or .connection set to None
+            self.connection = None
             self._give_back()
         connect = super().get_new_connection
-        checkout = self.geventpool.acquire(self, lambda: connect(conn_params))
+        pool, key = registry.pool_for(self.alias, self.settings_dict)
+        # The parameters of the moment in which a connection is opened: passwords are rotated.
+        checkout = pool.acquire(self, lambda: connect(self.get_connection_params()), key)
         self._checkout = checkout
-        slot = checkout.slot
-        assert slot is not None
-        if slot.note is not None:
-            self.isolation_level = slot.note
+        self.isolation_level = IsolationLevel(
+            self.settings_dict["OPTIONS"].get("isolation_level", IsolationLevel.READ_COMMITTED)
+        )
         return checkout.connection
 
     def init_connection_state(self) -> None:
-        slot = None if self._checkout is None else self._checkout.slot
-        if slot is None:
+        session = None if self._checkout is None else self._checkout.session
+        if session is None:
             super().init_connection_state()
-        elif slot.note is None:
+        elif not session.is_set_up:
             super().init_connection_state()
-            slot.note = self.isolation_level  # only now: a kill above leaves it to be done again
-        elif self._set_time_zone() and not self.get_autocommit():
-            self.connection.commit()
+            session.is_set_up = True  # only now: where this was cut short, nobody gets it
+        else:
+            self.health_check_done = False  # Django's own, where CONN_HEALTH_CHECKS asks for it
+            if self.ensure_timezone() and not self.get_autocommit():
+                self.connection.commit()
 
-    def _set_time_zone(self) -> bool:
-        """Compare, without a round trip, and set TIME_ZONE only where it differs."""
-        if hasattr(self, "_configure_timezone"):  # Django >= 5.1
-            return bool(self._configure_timezone(self.connection))
-        return bool(self.ensure_timezone())
+    if django.VERSION >= (5, 1):
 
-    def prepare_database(self) -> None:
-        super().prepare_database()
-        # PostGIS may just have been created: what was opened before does not know its types.
-        registry.drop_idle(self.alias)
+        def ensure_timezone(self) -> bool:
+            """Compare, without a round trip, and set TIME_ZONE only where it differs.
+
+            As before Django 5.1, whose own closes the pool first, with everybody who waits for it.
+            """
+            if self.connection is None:
+                return False
+            return bool(self._configure_timezone(self.connection))  # type: ignore[attr-defined]
+
+    else:
+
+        def ensure_connection(self) -> None:
+            """As in Django >= 5.1: nothing may run outside of a transaction that was cut short.
+
+            Otherwise a new connection would be taken, and what follows in the atomic block would
+            be committed at once.
+            """
+            if self.connection is None and self.in_atomic_block and self.closed_in_transaction:
+                raise ProgrammingError("Cannot open a new connection in an atomic block.")
+            super().ensure_connection()
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        cursor = super().create_cursor(name)
+        if self._checkout is not None and self._checkout.session is not None:
+            self._checkout.session.cursors.add(cursor)
+        return cursor
 
     # -- closing: the way back
 
@@ -107,8 +118,7 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
         # Detached first: whatever happens on the way back, and also within an atomic block, this
         # wrapper must not use a connection that may be somebody else's already.
         self.connection = None
-        with self.wrap_database_errors:
-            self._give_back()
+        self._give_back()
 
     def _give_back(self) -> None:
         checkout, self._checkout = self._checkout, None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import time
 from typing import Any, cast
 
 import psycopg2
@@ -33,14 +34,25 @@ def make_green(hub: Hub) -> None:
         return
 
     def wait(connection: Any) -> None:
+        deadline = _connect_deadline(connection)
         while (state := connection.poll()) != extensions.POLL_OK:
             events = _EVENTS.get(state)
             if events is None:
                 raise psycopg2.OperationalError(f"unexpected answer from poll(): {state!r}")
-            hub.wait_io(connection.fileno(), events, None)
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not hub.wait_io(connection.fileno(), events, left):
+                raise psycopg2.OperationalError("timeout expired: connect_timeout is over")
 
     extensions.set_wait_callback(wait)
     logger.info("psycopg2 now waits on the %s hub (wait callback installed)", hub.NAME)
+
+
+def _connect_deadline(connection: Any) -> float | None:
+    """libpq looks at connect_timeout only where it waits by itself; None when connected."""
+    if connection.status != extensions.STATUS_SETUP:
+        return None
+    seconds = int(extensions.parse_dsn(connection.dsn).get("connect_timeout", 0))
+    return time.monotonic() + max(2, seconds) if seconds > 0 else None  # 2 as libpq does
 
 
 def state(connection: Any) -> State:

@@ -58,7 +58,7 @@ def make_green(hub: Hub) -> None:
             while True:
                 ready = hub.wait_io(fileno, events, alarm.seconds())
                 events = gen.send(ready)
-                alarm.check(ready)
+                alarm.check()
         except StopIteration as stop:
             return cast(T, stop.value)
 
@@ -71,7 +71,7 @@ def make_green(hub: Hub) -> None:
             while True:
                 ready = hub.wait_io(fileno, events, alarm.seconds())
                 fileno, events = gen.send(ready)
-                alarm.check(ready)
+                alarm.check()
         except StopIteration as stop:
             return cast(T, stop.value)
 
@@ -94,7 +94,7 @@ class _Alarm:
             return self._interval
         return max(0.0, self._deadline - time.monotonic())
 
-    def check(self, ready: int) -> None:
+    def check(self) -> None:
         # After the generator has had what there was, so that a limit of 0 still polls once.
         if self._deadline is not None and time.monotonic() >= self._deadline:
             raise psycopg.errors._WaitTimeout("wait timeout expired")

@@ -42,10 +42,16 @@ class Hub(Protocol):
     def make_waiter(self) -> Waiter:
         """A waiter for the calling greenlet or thread."""
 
-    def spawn(self, function: Callable[..., object], *args: object) -> object:
+    def spawn(self, function: Callable[..., object], *args: object) -> None:
         """Run *function* soon, off the caller's path. Never switches."""
 
-    def on_owner_end(self, callback: Callable[[], object]) -> Callable[[], object]:
+    def call_soon(self, function: Callable[[], object]) -> None:
+        """Like spawn() for what does not wait; may be called in a garbage collection."""
+
+    def limit(self, seconds: float) -> AbstractContextManager[Any]:
+        """Raise TimeoutError inside the block after so many seconds, where the hub can."""
+
+    def on_owner_end(self, callback: Callable[..., object]) -> Callable[[], object]:
         """Call *callback* soon after the calling greenlet or thread has ended, however it did.
 
         Returns a function that forgets the callback again.
@@ -53,6 +59,9 @@ class Hub(Protocol):
 
     def wait_io(self, fd: int, events: int, timeout: float | None) -> int:
         """Wait cooperatively until *fd* is ready; the ready events, 0 after *timeout* seconds."""
+
+    def poller(self, fd: int) -> Callable[[], object]:
+        """A function that tells whether *fd* can be read right now, without waiting."""
 
     def read_fd(self, fd: int) -> bytes:
         """What there is to read on *fd*; raises BlockingIOError if that is nothing.
@@ -76,24 +85,25 @@ class Hub(Protocol):
 def load(name: str | None = None) -> Hub:
     """The hub called *name*, or the one that has patched this process, else plain threads.
 
-    :raises ImproperlyConfigured: if *name* cannot be imported.
+    :raises ImproperlyConfigured: if *name* has not patched it: all its greenlets would then
+        share the one database wrapper that Django keeps for each thread.
     """
-    name = name or patched()
-    try:
-        return cast(Hub, importlib.import_module(f"{__name__}.{name}"))
-    except ImportError as error:
+    in_charge = patched()
+    if name not in (None, "threads", in_charge):
         raise ImproperlyConfigured(
-            f"OPTIONS['HUB'] is {name!r}, but it cannot be imported: {error}. "
-            f"Install it (pip install {name}), or leave HUB out."
-        ) from error
+            f"OPTIONS['HUB'] is {name!r}, but {name} has not patched this process "
+            f"({in_charge} is in charge). Call its monkey patching before Django is imported, or "
+            "leave HUB out."
+        )
+    return cast(Hub, importlib.import_module(f"{__name__}.{name or in_charge}"))
 
 
 def patched() -> str:
-    """Name of the library whose monkey patching made sockets cooperative: gevent goes first."""
+    """Name of the library that has patched threads, and so Django's wrappers; gevent first."""
     monkey: Any = sys.modules.get("gevent.monkey")
-    if monkey is not None and monkey.is_module_patched("socket"):
+    if monkey is not None and monkey.is_module_patched("threading"):
         return "gevent"
     patcher: Any = sys.modules.get("eventlet.patcher")
-    if patcher is not None and patcher.is_monkey_patched("socket"):
+    if patcher is not None and patcher.is_monkey_patched("thread"):
         return "eventlet"
     return "threads"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, Callable
+from functools import partial
+from typing import Any
 
 import eventlet
 from eventlet import event, greenthread, hubs, patcher, tpool
@@ -15,6 +17,7 @@ NAME = "eventlet"
 IS_GREEN = True
 
 _os = patcher.original("os")
+_select = patcher.original("select")
 
 
 def make_lock() -> AbstractContextManager[Any]:
@@ -40,17 +43,26 @@ def make_waiter() -> EventletWaiter:
     return EventletWaiter()
 
 
-def spawn(function: Callable[..., object], *args: object) -> object:
-    return eventlet.spawn_n(function, *args)
+def spawn(function: Callable[..., object], *args: object) -> None:
+    eventlet.spawn_n(function, *args)
 
 
-def on_owner_end(callback: Callable[[], object]) -> Callable[[], object]:
+def call_soon(function: Callable[[], object]) -> None:
+    hubs.get_hub().schedule_call_global(0, function)
+
+
+def limit(seconds: float) -> AbstractContextManager[Any]:
+    timeout: AbstractContextManager[Any] = eventlet.Timeout(seconds, TimeoutError)
+    return timeout
+
+
+def on_owner_end(callback: Callable[..., object]) -> Callable[[], object]:
     owner = greenthread.getcurrent()
 
     def ended(_: object) -> None:
         # In a turn of its own: a link runs inside the ending greenlet, a weak reference's
         # callback maybe inside a garbage collection.
-        hubs.get_hub().schedule_call_global(0, callback)
+        call_soon(callback)
 
     if isinstance(owner, greenthread.GreenThread):
         owner.link(ended)
@@ -84,6 +96,12 @@ def wait_io(fd: int, events: int, timeout: float | None) -> int:
 
 def _switch_to(greenlet: Any, ready: int) -> Callable[[int], object]:
     return lambda _fd: greenlet.switch(ready)
+
+
+def poller(fd: int) -> Callable[[], object]:
+    poll = _select.poll()
+    poll.register(fd, _select.POLLIN)
+    return partial(poll.poll, 0)
 
 
 def read_fd(fd: int) -> bytes:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import select
 import weakref
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, Callable
+from functools import partial
+from typing import Any
 
 import gevent
 from gevent import monkey
@@ -58,19 +61,24 @@ def make_waiter() -> GeventWaiter:
     return GeventWaiter()
 
 
-def spawn(function: Callable[..., object], *args: object) -> object:
-    return gevent.spawn(function, *args)
+def spawn(function: Callable[..., object], *args: object) -> None:
+    gevent.spawn(function, *args)
 
 
-def on_owner_end(callback: Callable[[], object]) -> Callable[[], object]:
+def call_soon(function: Callable[[], object]) -> None:
+    _run_soon(gevent.get_hub(), function)
+
+
+def limit(seconds: float) -> AbstractContextManager[Any]:
+    timeout: AbstractContextManager[Any] = gevent.Timeout(seconds, TimeoutError)
+    return timeout
+
+
+def on_owner_end(callback: Callable[..., object]) -> Callable[[], object]:
     owner = gevent.getcurrent()
     if isinstance(owner, gevent.Greenlet):
-
-        def ended(_: object) -> None:
-            callback()
-
-        owner.rawlink(ended)
-        return lambda: owner.unlink(ended)
+        owner.rawlink(callback)
+        return partial(owner.unlink, callback)
     # A raw greenlet (gevent.spawn_raw, a thread's main greenlet) has no links. It is freed when
     # it ends, maybe inside a garbage collection, hence the detour over the hub.
     hub = gevent.get_hub()
@@ -94,6 +102,12 @@ def wait_io(fd: int, events: int, timeout: float | None) -> int:
         watcher.close()
         if timer is not None:
             timer.close()
+
+
+def poller(fd: int) -> Callable[[], object]:
+    poll = monkey.get_original("select", "poll")()
+    poll.register(fd, select.POLLIN)
+    return partial(poll.poll, 0)
 
 
 def read_fd(fd: int) -> bytes:

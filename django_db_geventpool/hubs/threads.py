@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import select
+import selectors
 import threading
 import weakref
-from contextlib import AbstractContextManager
-from typing import Any, Callable
-
-from . import READ, WRITE
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
 
 NAME = "threads"
 IS_GREEN = False
@@ -42,13 +43,22 @@ def make_waiter() -> ThreadWaiter:
     return ThreadWaiter()
 
 
-def spawn(function: Callable[..., object], *args: object) -> object:
-    # Without greenlets there is nobody to do it meanwhile, and a thread for each closed
-    # connection would cost more than the wait.
-    return function(*args)
+def spawn(function: Callable[..., object], *args: object) -> None:
+    try:
+        threading.Thread(target=function, args=args, daemon=True).start()
+    except RuntimeError:  # no more threads to be had, or the interpreter is ending
+        function(*args)
 
 
-def on_owner_end(callback: Callable[[], object]) -> Callable[[], object]:
+def call_soon(function: Callable[[], object]) -> None:
+    spawn(function)
+
+
+def limit(seconds: float) -> AbstractContextManager[Any]:
+    return nullcontext()  # nothing can interrupt a thread
+
+
+def on_owner_end(callback: Callable[..., object]) -> Callable[[], object]:
     presence = getattr(_local, "presence", None)
     if presence is None:
         presence = _local.presence = _Presence()
@@ -57,13 +67,15 @@ def on_owner_end(callback: Callable[[], object]) -> Callable[[], object]:
 
 
 def wait_io(fd: int, events: int, timeout: float | None) -> int:
+    with selectors.DefaultSelector() as selector:
+        selector.register(fd, events)  # its EVENT_READ and EVENT_WRITE are our READ and WRITE
+        return sum(ready for _, ready in selector.select(timeout))
+
+
+def poller(fd: int) -> Callable[[], object]:
     poll = select.poll()
-    poll.register(
-        fd, (select.POLLIN if events & READ else 0) | (select.POLLOUT if events & WRITE else 0)
-    )
-    ready = poll.poll(None if timeout is None else timeout * 1000)
-    # An error or hang-up counts as ready: the next read or write will tell.
-    return events if ready else 0
+    poll.register(fd, select.POLLIN)
+    return partial(poll.poll, 0)
 
 
 def read_fd(fd: int) -> bytes:
