@@ -7,4 +7,4 @@ See ``README.md`` for the settings. What may be imported from here on:
 * :class:`django_db_geventpool.errors.PoolTimeout` and its base classes
 """
 
-__version__ = "0.1.0"
+__version__ = "5.0.0"

@@ -142,23 +142,25 @@ class Pool:
         :param key: what kind of connection: only one that was opened for an equal key is lent.
         :raises PoolTimeout: after ``WAIT_TIMEOUT`` seconds without a free slot.
         """
-        checkout = Checkout(self, borrower, connect, key)
-        while checkout.session is None:
+        while True:
+            checkout = Checkout(self, borrower, connect, key)
             with self._lock:
                 if self._closed:
                     raise PoolClosed(f"pool {self.name!r} is closed")
                 session = self._take_idle(key)
                 if session is not None:
                     self._lend(session, checkout)
-                    todo: list[Then] = []
                 else:
                     checkout.waiter = self._hub.make_waiter()
                     self._waiting[checkout] = None
                     todo = self._plan()
             if session is None:
                 self._wait(checkout, todo)
-            elif not session.is_alive():  # the server went away, or ended it
-                self._take_back(checkout, clean=False)
+                break
+            if session.is_alive():
+                break
+            self._take_back(checkout, clean=False)  # the server went away, or ended it
+        checkout.connect = _nothing  # it holds the borrower, who is not ours to keep
         checkout.forget_owner = self._hub.on_owner_end(partial(self._owner_ended, checkout))
         return checkout
 

@@ -48,6 +48,8 @@ def test_the_falsy_pool_option_that_the_public_package_asked_for_is_accepted() -
         ("WAIT_TIMEOUT", True),
         ("HUB", "asyncio"),
         ("MAX_CONS", 20),  # misspelt
+        ("max_conns", 20),
+        ("Reuse_Conns", 2),
         ("pool", True),
         ("pool", {"min_size": 2}),
     ],
@@ -57,6 +59,11 @@ def test_a_bad_option_is_refused_by_name_and_value(option: str, value: object) -
         read(OPTIONS={option: value})
     message = str(caught.value)
     assert f"DATABASES['default']: OPTIONS['{option}'] is {value!r}; accepted is " in message
+
+
+def test_a_misplaced_password_is_not_quoted() -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"OPTIONS\['PASSWORD'\] is '\*+'"):
+        read(OPTIONS={"PASSWORD": "hunter2"})
 
 
 @pytest.mark.parametrize("max_age", [60, None, True, -1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from django_db_geventpool.errors import PoolTimeout
 
@@ -70,6 +71,32 @@ def test_a_copy_with_other_settings_never_gets_a_connection_of_the_original(data
         cursor.execute("SHOW search_path")
         assert cursor.fetchone() == ("pg_catalog",)
     other.close()
+
+
+def test_copies_with_other_settings_count_within_the_limit_too(database: Any) -> None:
+    two = database(MAX_CONNS=2)
+    for number in range(5):
+        copy = two.connection.copy()
+        copy.settings_dict["OPTIONS"]["options"] = f"-c search_path=tenant{number}"
+        with copy.cursor() as cursor:
+            cursor.execute("SHOW search_path")
+            assert cursor.fetchone() == (f"tenant{number}",)
+        copy.close()
+        assert len(two.server_pids()) <= 2
+
+
+def test_a_failed_set_up_does_not_stay_with_the_connection(database: Any) -> None:
+    one = database(MAX_CONNS=1, assume_role="latecomer")
+    with pytest.raises(Exception, match="latecomer"):
+        one.query("SELECT 1")
+    one.connection.close()
+    with connections["observer"].cursor() as cursor:
+        cursor.execute("CREATE ROLE latecomer")
+        try:
+            assert one.query("SELECT current_user") == "latecomer"
+        finally:
+            one.connection.close()
+            cursor.execute("DROP ROLE latecomer")
 
 
 @pytest.mark.skipif(HUB == "threads", reason="threads block one by one, there is nothing to show")

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
 from django.core.signals import request_finished
-from django.db import DataError, ProgrammingError, close_old_connections, connections, transaction
+from django.db import (
+    DataError,
+    InterfaceError,
+    ProgrammingError,
+    close_old_connections,
+    connections,
+    transaction,
+)
 
 from django_db_geventpool.utils import close_connection
 
@@ -173,6 +181,64 @@ def test_client_side_settings_of_one_borrower_are_gone_for_the_next(database: An
     one.execute("CREATE TEMP TABLE writes AS SELECT 1")
 
 
+def test_idle_connections_that_the_server_ended_fail_no_query(database: Any, observer: Any) -> None:
+    three = database(MAX_CONNS=3)
+    for task in [spawn(three.query, "SELECT pg_sleep(0.05) IS NOT NULL") for _ in range(3)]:
+        task.result()
+    dead = three.server_pids()
+    assert len(dead) == three.pool.stats().idle == 3
+    for pid in dead:
+        observer("SELECT pg_terminate_backend(%s)", pid)
+    until(lambda: not three.server_pids())
+    for _ in range(3):
+        assert spawn(three.query, "SELECT pg_backend_pid()").result() not in dead
+
+
+def test_conn_health_checks_ask_the_server_once_for_each_checkout(database: Any) -> None:
+    one = database({"CONN_HEALTH_CHECKS": True}, MAX_CONNS=1)
+    one.query("SELECT 1")
+    one.connection.close()
+    one.connection.force_debug_cursor = True
+    asked = []
+    is_usable = one.connection.is_usable
+    one.connection.is_usable = lambda: (asked.append(1), is_usable())[1]
+    one.query("SELECT 1")
+    one.query("SELECT 1")
+    assert len(asked) == 1
+
+
+def test_a_cursor_of_one_borrower_cannot_reach_the_next_ones_transaction(database: Any) -> None:
+    one = database(MAX_CONNS=1)
+    stale = one.connection.cursor()
+    one.connection.close()
+    other = one.connection.copy()
+    other.ensure_connection()
+    with pytest.raises(InterfaceError):
+        stale.execute("SELECT 1")
+    other.close()
+
+
+def test_an_iterator_left_in_a_failed_transaction_harms_nobody(database: Any) -> None:
+    one = database(MAX_CONNS=1)
+    items = Item.objects.using(one.alias)
+    for number in range(5):
+        items.create(name=f"left {number}")
+    kept = []
+    with pytest.raises(DataError), transaction.atomic(using=one.alias):
+        left = items.all().iterator(chunk_size=2)
+        kept.append(left)
+        next(left)
+        one.query("SELECT 1/0")
+    one.connection.close()
+    with transaction.atomic(using=one.alias):
+        one.query("SELECT 1")
+        kept.clear()
+        del left
+        gc.collect()
+        assert one.query("SELECT 2") == 2
+    items.all().delete()
+
+
 def test_a_connection_that_the_server_ended_is_not_lent_again(database: Any, observer: Any) -> None:
     one = database(MAX_CONNS=1)
     pid = one.query("SELECT pg_backend_pid()")
@@ -203,6 +269,16 @@ def test_connecting_again_gives_the_first_connection_back(database: Any) -> None
     assert one.pool.stats().in_use == 1
     one.connection.connection = None  # as some code does that wants to forget it
     assert one.query("SELECT 1") == 1
+
+
+def test_a_wrapper_that_is_dropped_gives_its_connection_back(database: Any) -> None:
+    one = database(MAX_CONNS=1)
+    copy = one.connection.copy()
+    copy.ensure_connection()
+    assert one.pool.stats().in_use == 1
+    del copy
+    gc.collect()
+    until(lambda: one.pool.stats().idle == 1)
 
 
 def test_a_wrapper_that_is_shared_on_purpose_keeps_its_connection(database: Any) -> None:
@@ -245,7 +321,7 @@ def test_close_connection_is_harmless_with_another_engine(tmp_path: Path) -> Non
         del connections["other"], connections.settings["other"]
 
 
-def test_close_connection_keeps_name_and_result_and_refuses_coroutine_functions() -> None:
+def test_close_connection_keeps_name_and_result_and_refuses_what_runs_later() -> None:
     @close_connection
     def add(one: int, other: int) -> int:
         """Adds."""
@@ -253,6 +329,10 @@ def test_close_connection_keeps_name_and_result_and_refuses_coroutine_functions(
 
     async def coroutine() -> None: ...
 
+    def generator() -> Iterator[int]:
+        yield 1
+
     assert (add(1, other=2), add.__name__, add.__doc__) == (3, "add", "Adds.")
-    with pytest.raises(TypeError, match="coroutine"):
-        close_connection(coroutine)
+    for late in (coroutine, generator):
+        with pytest.raises(TypeError, match=f"cannot decorate .*{late.__name__}"):
+            close_connection(late)
