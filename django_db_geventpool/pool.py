@@ -20,94 +20,25 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Protocol
 
+from .checkout import Borrower, Checkout, Connect
 from .config import PoolConfig
-from .drivers import Connection, Driver, State
+from .drivers import Driver, State
 from .errors import PoolClosed, PoolError, PoolTimeout
-from .hubs import Hub, Waiter
+from .hubs import Hub
 from .session import Session
+from .stats import PoolStats
 
 logger = logging.getLogger("django_db_geventpool")
 
 #: Seconds that the rollback of a returned connection may take, before it is dropped instead.
 RESET_TIMEOUT = 5.0
 
-Connect = Callable[[], Connection]
 Then = Callable[[], object]  # what to do as soon as the lock is free
-
-
-class Borrower(Protocol):
-    """Whoever checks a connection out: Django's DatabaseWrapper, as a rule."""
-
-    def owner_ended(self) -> bool:
-        """The greenlet that borrowed is over: let go of the connection, without I/O.
-
-        False keeps it checked out, for a borrower that was shared with others on purpose.
-        """
-
-
-class Checkout:
-    """One borrowing. It waits, then it holds a session or gets an error, then it is over."""
-
-    __slots__ = (
-        "borrower",
-        "connect",
-        "error",
-        "forget_owner",
-        "key",
-        "pool",
-        "session",
-        "waiter",
-    )
-
-    def __init__(self, pool: Pool, borrower: Borrower, connect: Connect, key: Hashable) -> None:
-        self.pool = pool
-        self.connect = connect
-        self.key = key
-        self.session: Session | None = None
-        self.error: BaseException | None = None
-        self.waiter: Waiter | None = None
-        self.forget_owner: Callable[[], object] | None = None
-        # Weak: a borrower that was just dropped has no use for its connection any more.
-        self.borrower: weakref.ref[Borrower] | None = weakref.ref(borrower, self._borrower_gone)
-
-    @property
-    def connection(self) -> Connection:
-        """The driver's connection object while it is held, else None."""
-        return None if self.session is None else self.session.connection
-
-    def _borrower_gone(self, _: object) -> None:
-        # Maybe inside a garbage collection, which can strike under the lock.
-        self.pool._hub.call_soon(partial(self.pool._owner_ended, self))
-
-
-@dataclass(frozen=True)
-class PoolStats:
-    """The pool at one moment. ``idle + in_use + opening + closing + empty = size``."""
-
-    size: int
-    idle: int
-    in_use: int
-    opening: int
-    closing: int
-    waiting: int
-
-    @property
-    def empty(self) -> int:
-        return self.size - self.idle - self.in_use - self.opening - self.closing
-
-    def __str__(self) -> str:
-        return (
-            f"MAX_CONNS {self.size}, {self.in_use} in use, {self.idle} idle, "
-            f"{self.opening} opening, {self.closing} closing, {self.waiting} waiting"
-        )
 
 
 class Pool:
@@ -119,6 +50,7 @@ class Pool:
     def __init__(self, name: str, config: PoolConfig, hub: Hub, driver: Driver) -> None:
         self.name = name
         self.config = config
+        self.call_soon = hub.call_soon
         self._hub = hub
         self._driver = driver
         self._lock = hub.make_lock()
@@ -160,8 +92,9 @@ class Pool:
             if session.is_alive():
                 break
             self._take_back(checkout, clean=False)  # the server went away, or ended it
-        checkout.connect = _nothing  # it holds the borrower, who is not ours to keep
-        checkout.forget_owner = self._hub.on_owner_end(partial(self._owner_ended, checkout))
+        # These hold the borrower and its hub, who are not ours to keep.
+        checkout.connect = checkout.waiter = None
+        checkout.forget_owner = self._hub.on_owner_end(partial(self.owner_ended, checkout))
         return checkout
 
     def release(self, checkout: Checkout) -> None:
@@ -302,7 +235,7 @@ class Pool:
                 todo = self._plan()
             _do(todo)
 
-    def _owner_ended(self, checkout: Checkout, *_: object) -> None:
+    def owner_ended(self, checkout: Checkout, *_: object) -> None:
         """Its greenlet ended, or its borrower is gone. Runs in the hub, so no I/O and no log."""
         reference = checkout.borrower
         if checkout.session is None or reference is None:

@@ -16,8 +16,9 @@ from django.db.backends.postgresql import base as postgresql
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
 from .. import registry
+from ..checkout import Checkout
 from ..config import OPTIONS, PoolConfig
-from ..pool import Checkout, Pool
+from ..pool import Pool
 from .creation import PooledDatabaseCreation
 
 

@@ -45,8 +45,8 @@ class Hub(Protocol):
     def spawn(self, function: Callable[..., object], *args: object) -> None:
         """Run *function* soon, off the caller's path. Never switches."""
 
-    def call_soon(self, function: Callable[[], object]) -> None:
-        """Like spawn() for what does not wait; may be called in a garbage collection."""
+    def call_soon(self, function: Callable[..., object], *args: object) -> None:
+        """Like spawn(), for what does not wait. May be called in a garbage collection."""
 
     def limit(self, seconds: float) -> AbstractContextManager[Any]:
         """Raise TimeoutError inside the block after so many seconds, where the hub can."""

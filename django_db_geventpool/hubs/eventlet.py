@@ -47,8 +47,8 @@ def spawn(function: Callable[..., object], *args: object) -> None:
     eventlet.spawn_n(function, *args)
 
 
-def call_soon(function: Callable[[], object]) -> None:
-    hubs.get_hub().schedule_call_global(0, function)
+def call_soon(function: Callable[..., object], *args: object) -> None:
+    hubs.get_hub().schedule_call_global(0, function, *args)
 
 
 def limit(seconds: float) -> AbstractContextManager[Any]:

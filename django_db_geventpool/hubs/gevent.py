@@ -10,12 +10,17 @@ from functools import partial
 from typing import Any
 
 import gevent
+from gevent import hub as _hub
 from gevent import monkey
-from gevent.hub import Waiter as _Switch
 
 NAME = "gevent"
 IS_GREEN = True
 
+MAIN_THREAD_IDENT: int = vars(_hub)["MAIN_THREAD_IDENT"]
+
+_get_ident: Callable[[], int] = monkey.get_original("_thread", "get_ident")
+_start_new_thread: Callable[..., int] = monkey.get_original("_thread", "start_new_thread")
+_native: Any = monkey.get_original("_thread", "_local")()
 _read: Callable[[int, int], bytes] = monkey.get_original("os", "read")
 _close: Callable[[int], None] = monkey.get_original("os", "close")
 
@@ -30,7 +35,7 @@ class GeventWaiter:
 
     def __init__(self) -> None:
         self._hub: Any = gevent.get_hub()
-        self._switch: Any = _Switch(self._hub)
+        self._switch: Any = _hub.Waiter(self._hub)
 
     def wait(self, timeout: float | None) -> None:
         if timeout is None:
@@ -62,11 +67,24 @@ def make_waiter() -> GeventWaiter:
 
 
 def spawn(function: Callable[..., object], *args: object) -> None:
-    gevent.spawn(function, *args)
+    if _get_ident() == MAIN_THREAD_IDENT:
+        gevent.spawn(function, *args)
+    else:  # gevent.threadpool's: that hub runs only while its thread waits on it, maybe never again
+        _start_new_thread(_in_a_thread, (function, args))
 
 
-def call_soon(function: Callable[[], object]) -> None:
-    _run_soon(gevent.get_hub(), function)
+def _in_a_thread(function: Callable[..., object], args: tuple[object, ...]) -> None:
+    try:
+        function(*args)
+    finally:
+        gevent.get_hub().destroy(destroy_loop=True)
+
+
+def call_soon(function: Callable[..., object], *args: object) -> None:
+    if _get_ident() == MAIN_THREAD_IDENT:
+        _run_soon(gevent.get_hub(), function, *args)
+    else:
+        spawn(function, *args)
 
 
 def limit(seconds: float) -> AbstractContextManager[Any]:
@@ -79,16 +97,27 @@ def on_owner_end(callback: Callable[..., object]) -> Callable[[], object]:
     if isinstance(owner, gevent.Greenlet):
         owner.rawlink(callback)
         return partial(owner.unlink, callback)
-    # A raw greenlet (gevent.spawn_raw, a thread's main greenlet) has no links. It is freed when
-    # it ends, maybe inside a garbage collection, hence the detour over the hub.
-    hub = gevent.get_hub()
-    reference = weakref.ref(owner, lambda _: _run_soon(hub, callback))
+    # A raw greenlet (gevent.spawn_raw) has no links, but is freed when it ends; a native thread's
+    # storage is, too. That may be inside a garbage collection, hence the detour over the hub.
+    watched = owner if _get_ident() == MAIN_THREAD_IDENT else _presence()
+    reference = weakref.ref(watched, lambda _: call_soon(callback))
     return lambda: reference  # the closure keeps the weak reference, and so its callback, alive
+
+
+class _Presence:
+    """Lives in a native thread's storage, and so exactly as long as the thread."""
+
+
+def _presence() -> _Presence:
+    if not hasattr(_native, "presence"):
+        _native.presence = _Presence()
+    presence: _Presence = _native.presence
+    return presence
 
 
 def wait_io(fd: int, events: int, timeout: float | None) -> int:
     hub: Any = gevent.get_hub()
-    switch: Any = _Switch(hub)
+    switch: Any = _hub.Waiter(hub)
     watcher = hub.loop.io(fd, events)
     timer = None
     try:

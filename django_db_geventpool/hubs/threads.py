@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import selectors
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -44,14 +45,16 @@ def make_waiter() -> ThreadWaiter:
 
 
 def spawn(function: Callable[..., object], *args: object) -> None:
+    if sys.is_finalizing():
+        return  # a thread would never start, before Python 3.12 start() would not even return
     try:
         threading.Thread(target=function, args=args, daemon=True).start()
-    except RuntimeError:  # no more threads to be had, or the interpreter is ending
+    except RuntimeError:  # no more threads to be had: then in this one
         function(*args)
 
 
-def call_soon(function: Callable[[], object]) -> None:
-    spawn(function)
+def call_soon(function: Callable[..., object], *args: object) -> None:
+    spawn(function, *args)
 
 
 def limit(seconds: float) -> AbstractContextManager[Any]:

@@ -1,0 +1,62 @@
+"""Who borrows from a pool, and one borrowing."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Protocol
+
+from .drivers import Connection
+from .hubs import Waiter
+from .session import Session
+
+if TYPE_CHECKING:
+    from .pool import Pool
+
+#: Opens a physical connection; it may wait and it may fail.
+Connect = Callable[[], Connection]
+
+
+class Borrower(Protocol):
+    """Whoever checks a connection out: Django's DatabaseWrapper, as a rule."""
+
+    def owner_ended(self) -> bool:
+        """The greenlet that borrowed is over: let go of the connection, without I/O.
+
+        False keeps it checked out, for a borrower that was shared with others on purpose.
+        """
+
+
+class Checkout:
+    """One borrowing. It waits, then it holds a session or gets an error, then it is over."""
+
+    __slots__ = (
+        "borrower",
+        "connect",
+        "error",
+        "forget_owner",
+        "key",
+        "pool",
+        "session",
+        "waiter",
+    )
+
+    def __init__(self, pool: Pool, borrower: Borrower, connect: Connect, key: Hashable) -> None:
+        self.pool = pool
+        self.key = key
+        self.connect: Connect | None = connect  # until it is served
+        self.waiter: Waiter | None = None  # if it had to wait
+        self.session: Session | None = None
+        self.error: BaseException | None = None
+        self.forget_owner: Callable[[], object] | None = None
+        # Weak: a borrower that was just dropped has no use for its connection any more.
+        self.borrower: weakref.ref[Borrower] | None = weakref.ref(borrower, self._borrower_gone)
+
+    @property
+    def connection(self) -> Connection:
+        """The driver's connection object while it is held, else None."""
+        return None if self.session is None else self.session.connection
+
+    def _borrower_gone(self, _: object) -> None:
+        # Maybe inside a garbage collection, which can strike under the pool's lock.
+        self.pool.call_soon(self.pool.owner_ended, self)
