@@ -165,8 +165,12 @@ class Pool:
             timed_out = checkout in self._waiting
             if timed_out:
                 del self._waiting[checkout]
-        if checkout.error is not None:
-            raise checkout.error
+        error, checkout.error = checkout.error, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # else its traceback and this frame would keep each other alive
         if timed_out:
             raise PoolTimeout(self._timeout_message(stats, time.monotonic() - started))
         if checkout.session is None:
@@ -187,7 +191,7 @@ class Pool:
             _let_go_of_locals(problem)
         with self._lock:
             self._opening -= 1
-            todo = [self._place(session) if session else self._disappoint(error)]
+            todo = [self._place(session) if session else self._disappoint(key, error)]
             todo += self._plan()
         _do(todo)
 
@@ -264,14 +268,11 @@ class Pool:
 
     def _place(self, session: Session) -> Then:
         """A session in good order: to a waiter, among the idle, or out."""
-        # The first waiter, and those for whom connections are being opened: that they are served
-        # among themselves in another order matters only where they wait for different kinds.
-        for checkout in islice(self._waiting, self._opening + 1):
-            if checkout.key == session.key:
-                del self._waiting[checkout]
-                self._lend(session, checkout)
-                assert checkout.waiter is not None
-                return checkout.waiter.wake
+        checkout = self._next_waiter(session.key)
+        if checkout is not None:
+            self._lend(session, checkout)
+            assert checkout.waiter is not None
+            return checkout.waiter.wake
         if self._waiting or self._closed or len(self._idle) >= self.config.reuse_conns:
             return self._retire(session)
         self._idle.append(session)
@@ -281,11 +282,23 @@ class Pool:
         self._closing += 1
         return partial(self._hub.spawn, self._end, session)
 
-    def _disappoint(self, error: BaseException | None) -> Then:
-        """A connect failed: whoever waits longest is told, the others go on waiting."""
-        if not self._waiting:
-            return partial(logger.warning, "pool %r: a connect failed: %s", self.name, type(error))
-        checkout, _ = self._waiting.popitem(last=False)
+    def _next_waiter(self, key: Hashable) -> Checkout | None:
+        """Out of the queue comes the first waiter, if it waits for this kind of connection.
+
+        Among those for whom connections are being opened it may be a later one.
+        """
+        for checkout in islice(self._waiting, self._opening + 1):
+            if checkout.key == key:
+                del self._waiting[checkout]
+                return checkout
+        return None
+
+    def _disappoint(self, key: Hashable, error: BaseException | None) -> Then:
+        """A connect failed: whoever waits longest for it is told, the others go on waiting."""
+        checkout = self._next_waiter(key)
+        if checkout is None:
+            name = type(error).__name__
+            return partial(logger.warning, "pool %r: a connect failed: %s", self.name, name)
         interrupted = PoolError(f"pool {self.name!r}: opening a connection was interrupted")
         checkout.error = error if isinstance(error, Exception) else interrupted
         assert checkout.waiter is not None

@@ -327,6 +327,23 @@ def test_kinds_are_not_mixed_and_count_within_one_limit(pool: Any) -> None:
     blue.give()
 
 
+def test_a_connect_that_fails_is_told_to_those_who_wait_for_its_kind_only(pool: Any) -> None:
+    two, gate, never = pool(MAX_CONNS=2), Event(), Gate()
+
+    def refuse() -> FakeConnection:
+        assert gate.wait(30)
+        raise OperationalError("refused")
+
+    blue = spawn(Borrower(two, never, key="blue").use)
+    until(lambda: two.stats().opening == 1)
+    red = spawn(Borrower(two, refuse, key="red").use)
+    until(lambda: two.stats().opening == 2)
+    gate.set()
+    assert isinstance(red.error(), OperationalError)
+    never.open.set()
+    assert blue.result() is not None
+
+
 def test_a_connection_whose_set_up_was_cut_short_is_lent_to_nobody_else(pool: Any) -> None:
     borrower = Borrower(pool(MAX_CONNS=1))
     connection = borrower.take()
