@@ -26,6 +26,9 @@ class Borrower(Protocol):
         False keeps it checked out, for a borrower that was shared with others on purpose.
         """
 
+    def let_go(self) -> None:
+        """Forget the connection, without I/O: it is not the borrower's any more."""
+
 
 class Checkout:
     """One borrowing. It waits, then it holds a session or gets an error, then it is over."""

@@ -138,6 +138,22 @@ class Pool:
                 self._closing += 1
             self._end(session, wait)
 
+    def abandon(self) -> list[object]:
+        """In a forked child: let go of what is the parent's, without a word to the server.
+
+        Returns what must be kept for ever, because its destructor might say goodbye.
+        """
+        self._lock = self._hub.make_lock()  # whoever held it did not come along
+        self._closed = True
+        kept: list[object] = [*self._idle]
+        for checkout in self._held:
+            kept.append(checkout.session)
+            checkout.session = None
+            borrower = None if checkout.borrower is None else checkout.borrower()
+            if borrower is not None:
+                borrower.let_go()
+        return kept
+
     def stats(self) -> PoolStats:
         """The counts of this moment."""
         with self._lock:

@@ -74,10 +74,15 @@ def _at_exit() -> None:
 
 
 def _start_empty() -> None:
-    """In a forked child: the parent's connections are not ours to use, nor to close."""
+    """In a forked child: the parent's connections are not ours to use, nor to close.
+
+    Django tickets 31637 and 36957; gunicorn --preload and Celery's prefork pool do it.
+    """
     global _lock
     _lock = threading.Lock()
-    _inherited.append(dict(_entries))
+    for entry in _entries.values():
+        _inherited.append(entry)
+        _inherited.extend(entry.pool.abandon())
     _entries.clear()
 
 

@@ -103,8 +103,11 @@ class Borrower:
     def owner_ended(self) -> bool:
         if self.shared:
             return False
-        self.checkout = None
+        self.let_go()
         return True
+
+    def let_go(self) -> None:
+        self.checkout = None
 
 
 def make_pool(**options: Any) -> Pool:

@@ -132,9 +132,13 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
             self.close()
 
     def owner_ended(self) -> bool:
-        """See :class:`django_db_geventpool.pool.Borrower`."""
+        """See :class:`django_db_geventpool.checkout.Borrower`."""
         if self._checkout is None or self.allow_thread_sharing:
             return False
+        self.let_go()
+        return True
+
+    def let_go(self) -> None:
+        """See :class:`django_db_geventpool.checkout.Borrower`."""
         self.connection = None
         self._checkout = None
-        return True

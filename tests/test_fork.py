@@ -1,0 +1,63 @@
+"""fork() with a used pool: the child opens its own, the parent's sessions stay untouched."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+from .plugin_hub import HUB
+from .tasks import spawn, until
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="https://docs.python.org/3/library/os.html"),
+    pytest.mark.skipif(
+        HUB == "eventlet",
+        reason="eventlet's hub does not survive it: "
+        "https://eventlet.readthedocs.io/en/latest/fork.html",
+    ),
+    pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning"),
+]
+
+
+def in_child(work: Any) -> Any:
+    """What *work* returns in a forked child, which then ends without any clean-up but ours."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if not pid:
+        answer: object = "nothing"
+        try:
+            answer = work()
+        except BaseException as error:
+            answer = repr(error)
+        finally:
+            os.write(writer, json.dumps(answer).encode() + b"\n")
+            os._exit(0)
+    with os.fdopen(reader) as pipe:
+        answer = json.loads(pipe.readline())
+    os.close(writer)
+    os.waitpid(pid, 0)
+    return answer
+
+
+def test_a_child_never_uses_or_ends_the_parents_sessions(database: Any) -> None:
+    three = database(MAX_CONNS=3)
+    for task in [spawn(three.query, "SELECT pg_sleep(0.05) IS NOT NULL") for _ in range(3)]:
+        task.result()
+    until(lambda: three.pool.stats().idle == 3)
+    three.connection.set_autocommit(False)  # one of them is checked out, in a transaction
+    held = three.query("SELECT pg_backend_pid()")
+    parents = three.server_pids()
+
+    def work() -> list[int]:
+        pids = [three.query("SELECT pg_backend_pid()")]
+        three.connection.close()
+        three.connection.close_pool()
+        return pids
+
+    children = in_child(work)
+    assert not set(children) & set(parents)
+    assert three.query("SELECT pg_backend_pid()") == held
+    assert three.server_pids() == parents
