@@ -43,6 +43,7 @@ def locust(host: str, database_url: str, arguments: list[str]) -> int:
         [sys.executable, "-m", "locust", "-f", str(folder), "-H", host, *DEFAULTS, *arguments],
         env={**os.environ, "DATABASE_URL": database_url},
         stdin=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,  # one stream, so that the verdict stays the last line
         start_new_session=True,  # a Ctrl-C is for us; we then end Locust in order
     )
     try:

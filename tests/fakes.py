@@ -25,6 +25,7 @@ class FakeConnection:
         self.state = State.READY
         self.log: list[str] = []
         self.on_rollback: Callable[[], object] = lambda: None
+        self.server_answers = True
         self._ours, self._servers = socket.socketpair()
         self._ours.setblocking(False)
 
@@ -33,7 +34,9 @@ class FakeConnection:
 
     def hang_up(self) -> None:
         """As a server does that ends a session."""
-        self._servers.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # it has already
+            self._servers.shutdown(socket.SHUT_RDWR)
+        self._servers.close()
 
     def rollback(self) -> None:
         self.on_rollback()
@@ -42,10 +45,9 @@ class FakeConnection:
 
     def close(self) -> None:
         if self.state is not State.DEAD:
-            with contextlib.suppress(OSError):
-                self.hang_up()  # as a server answers the goodbye
+            if self.server_answers:  # the goodbye
+                self.hang_up()
             self._ours.close()
-            self._servers.close()
         self.state = State.DEAD
         self.log.append("close")
 

@@ -20,7 +20,8 @@ from .plugin_hub import HUB
 from .tasks import pause, spawn, until
 
 greenlets_only = pytest.mark.skipif(
-    HUB == "threads", reason="a thread cannot be killed: https://bugs.python.org/issue12155"
+    HUB == "threads",
+    reason="a thread cannot be killed: https://docs.python.org/3/library/threading.html",
 )
 
 
@@ -149,6 +150,46 @@ def test_a_dropped_connection_wakes_the_next_waiter(pool: Any) -> None:
     broken.close()
     holder.give()
     assert waiting.result() is not broken
+
+
+def test_a_slot_is_given_on_only_when_its_session_has_ended_on_the_server(pool: Any) -> None:
+    single, gate = pool(MAX_CONNS=1), Gate()
+    gate.open.set()
+    holder = Borrower(single)
+    connection = holder.take()
+    connection.state, connection.server_answers = State.BUSY, False
+    holder.give()
+    waiting = spawn(Borrower(single, gate).use)
+    until(lambda: single.stats().waiting == 1)
+    assert (single.stats().closing, gate.begun) == (1, 0)
+    connection.hang_up()
+    waiting.result()
+    assert gate.begun == 1
+
+
+def test_a_server_that_never_answers_holds_the_slot_for_a_limited_time(
+    pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("django_db_geventpool.session.END_TIMEOUT", 0.01)
+    borrower = Borrower(pool(MAX_CONNS=1))
+    connection = borrower.take()
+    connection.state, connection.server_answers = State.BUSY, False
+    borrower.give()
+    assert borrower.use() is not connection
+    connection.hang_up()
+
+
+@greenlets_only
+def test_a_rollback_that_never_ends_costs_the_connection_and_not_the_caller(
+    pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("django_db_geventpool.pool.RESET_TIMEOUT", 0.01)
+    borrower = Borrower(pool(MAX_CONNS=1))
+    connection = borrower.take()
+    connection.state = State.DIRTY
+    connection.on_rollback = Event().wait
+    borrower.give()
+    assert borrower.use() is not connection
 
 
 def test_surplus_connections_are_closed_down_to_reuse_conns(pool: Any) -> None:

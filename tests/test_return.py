@@ -19,6 +19,7 @@ from django.db import (
     transaction,
 )
 
+from django_db_geventpool.errors import PoolTimeout
 from django_db_geventpool.utils import close_connection
 
 from .models import Item
@@ -26,7 +27,8 @@ from .plugin_hub import HUB
 from .tasks import pause, spawn, until
 
 greenlets_only = pytest.mark.skipif(
-    HUB == "threads", reason="a thread cannot be killed: https://bugs.python.org/issue12155"
+    HUB == "threads",
+    reason="a thread cannot be killed: https://docs.python.org/3/library/threading.html",
 )
 
 
@@ -269,6 +271,23 @@ def test_connecting_again_gives_the_first_connection_back(database: Any) -> None
     assert one.pool.stats().in_use == 1
     one.connection.connection = None  # as some code does that wants to forget it
     assert one.query("SELECT 1") == 1
+
+
+def test_connecting_again_in_vain_leaves_nothing_of_the_first_connection(database: Any) -> None:
+    one = database(MAX_CONNS=1, WAIT_TIMEOUT=0.01)
+    one.query("SELECT 1")
+    other = one.connection.copy()
+    give_back = one.connection._give_back
+
+    def give_back_to_the_other() -> None:
+        give_back()
+        other.ensure_connection()
+
+    one.connection._give_back = give_back_to_the_other
+    with pytest.raises(PoolTimeout):
+        one.connection.connect()
+    assert one.connection.connection is None
+    other.close()
 
 
 def test_a_wrapper_that_is_dropped_gives_its_connection_back(database: Any) -> None:

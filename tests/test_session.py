@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import socket
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.db import connection as default_connection
 from django.db.backends.signals import connection_created
 from django.db.models.fields.json import KT
@@ -134,6 +136,22 @@ def test_the_next_physical_connection_uses_the_password_of_now(database: Any) ->
     settings["PASSWORD"] = right
     assert one.query("SELECT 1") == 1
     assert one.pool is pool
+
+
+@pytest.mark.timeout(30)
+def test_connect_timeout_holds_against_a_server_that_never_answers(database: Any) -> None:
+    """By itself psycopg2 on a hub ignores it, as PQconnectPoll does:
+    https://www.postgresql.org/docs/current/libpq-connect.html
+    """
+    one = database(MAX_CONNS=1, connect_timeout=1)
+    settings = one.connection.settings_dict
+    host, port = settings["HOST"], settings["PORT"]
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        settings.update(HOST="127.0.0.1", PORT=str(mute.getsockname()[1]))
+        with pytest.raises(OperationalError, match="timeout expired"):
+            one.connection.ensure_connection()
+    settings.update(HOST=host, PORT=port)
+    assert one.query("SELECT 1") == 1
 
 
 def test_test_databases_are_cloned_and_dropped_with_a_used_pool(
