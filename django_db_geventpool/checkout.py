@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from .drivers import Connection
 from .hubs import Waiter
-from .session import Session
+from .session import Opener, Session
 
 if TYPE_CHECKING:
     from .pool import Pool
-
-#: Opens a physical connection; it may wait and it may fail.
-Connect = Callable[[], Connection]
 
 
 class Borrower(Protocol):
@@ -33,22 +30,12 @@ class Borrower(Protocol):
 class Checkout:
     """One borrowing. It waits, then it holds a session or gets an error, then it is over."""
 
-    __slots__ = (
-        "borrower",
-        "connect",
-        "error",
-        "forget_owner",
-        "key",
-        "pool",
-        "session",
-        "waiter",
-    )
+    __slots__ = ("borrower", "error", "forget_owner", "opener", "pool", "session", "waiter")
 
-    def __init__(self, pool: Pool, borrower: Borrower, connect: Connect, key: Hashable) -> None:
+    def __init__(self, pool: Pool, borrower: Borrower, opener: Opener) -> None:
         self.pool = pool
-        self.key = key
-        self.connect: Connect | None = connect  # until it is served
-        self.waiter: Waiter | None = None  # if it had to wait
+        self.opener = opener
+        self.waiter: Waiter | None = None  # while it waits
         self.session: Session | None = None
         self.error: BaseException | None = None
         self.forget_owner: Callable[[], object] | None = None

@@ -5,18 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from django.core.exceptions import ImproperlyConfigured
 from django.views.debug import SafeExceptionReporterFilter
 
 #: The keys of OPTIONS that are the pool's; every other key is the driver's. libpq's and the
 #: drivers' own keys are lower case, so an unknown upper-case key can only be a misspelling.
-OPTIONS = ("MAX_CONNS", "REUSE_CONNS", "WAIT_TIMEOUT", "HUB")
+OPTIONS = (
+    "MAX_CONNS",
+    "REUSE_CONNS",
+    "MIN_CONNS",
+    "WAIT_TIMEOUT",
+    "MAX_IDLE",
+    "MAX_LIFETIME",
+    "RESET",
+    "HUB",
+)
+RESETS = ("rollback", "discard")
 HUBS = ("gevent", "eventlet", "threads")
 
 DEFAULT_MAX_CONNS = 4
 DEFAULT_WAIT_TIMEOUT = 30.0
+DEFAULT_MAX_IDLE = 600.0
+DEFAULT_MAX_LIFETIME = 3600.0
 
 
 @dataclass(frozen=True)
@@ -29,8 +41,20 @@ class PoolConfig:
     reuse_conns: int = DEFAULT_MAX_CONNS
     """How many connections stay open while nobody uses them; 0 closes each one on return."""
 
+    min_conns: int = 0
+    """How many connections, once opened, are kept open even if nobody has used them for long."""
+
     wait_timeout: float | None = DEFAULT_WAIT_TIMEOUT
     """Seconds to wait for a connection before PoolTimeout; None waits for ever."""
+
+    max_idle: float | None = DEFAULT_MAX_IDLE
+    """Seconds after which a connection that nobody uses is closed; None keeps it."""
+
+    max_lifetime: float | None = DEFAULT_MAX_LIFETIME
+    """Seconds after which a connection is replaced, once nobody uses it; None keeps it."""
+
+    reset: str = "rollback"
+    """What is done to a connection on its return: "rollback", or "discard" all of its state."""
 
     hub: str | None = None
     """Name of the concurrency library; None takes the one that has patched the process."""
@@ -54,7 +78,25 @@ class PoolConfig:
             raise reader.error(
                 "OPTIONS['REUSE_CONNS']", reuse_conns, f"at most MAX_CONNS, which is {max_conns}"
             )
-        return cls(max_conns, reuse_conns, reader.wait_timeout(), reader.hub())
+        min_conns = reader.integer("MIN_CONNS", 0, least=0)
+        if min_conns > reuse_conns:
+            raise reader.error(
+                "OPTIONS['MIN_CONNS']", min_conns, f"at most REUSE_CONNS, which is {reuse_conns}"
+            )
+        return cls(
+            max_conns=max_conns,
+            reuse_conns=reuse_conns,
+            min_conns=min_conns,
+            wait_timeout=reader.seconds(
+                "WAIT_TIMEOUT", DEFAULT_WAIT_TIMEOUT, least=0, none="to wait for ever"
+            ),
+            max_idle=reader.seconds("MAX_IDLE", DEFAULT_MAX_IDLE, least=1, none="for no limit"),
+            max_lifetime=reader.seconds(
+                "MAX_LIFETIME", DEFAULT_MAX_LIFETIME, least=1, none="for no limit"
+            ),
+            reset=reader.choice("RESET", RESETS, default="rollback"),
+            hub=reader.choice("HUB", HUBS),
+        )
 
 
 class _Reader:
@@ -86,19 +128,24 @@ class _Reader:
             raise self.error(f"OPTIONS[{key!r}]", value, f"a whole number of at least {least}")
         return value
 
-    def wait_timeout(self) -> float | None:
-        value = self._options.get("WAIT_TIMEOUT", DEFAULT_WAIT_TIMEOUT)
+    def seconds(self, key: str, default: float, *, least: int, none: str) -> float | None:
+        value = self._options.get(key, default)
         if value is None:
             return None
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value) or value < 0:
+        if not is_number or not math.isfinite(value) or value < least:
             raise self.error(
-                "OPTIONS['WAIT_TIMEOUT']", value, "seconds, 0 or more, or None to wait for ever"
+                f"OPTIONS[{key!r}]", value, f"seconds, {least} or more, or None {none}"
             )
         return float(value)
 
-    def hub(self) -> str | None:
-        value = self._options.get("HUB")
-        if value is not None and value not in HUBS:
-            raise self.error("OPTIONS['HUB']", value, f"one of {', '.join(HUBS)}, or None")
+    @overload
+    def choice(self, key: str, choices: tuple[str, ...]) -> str | None: ...
+    @overload
+    def choice(self, key: str, choices: tuple[str, ...], default: str) -> str: ...
+    def choice(self, key: str, choices: tuple[str, ...], default: str | None = None) -> str | None:
+        value: str | None = self._options.get(key, default)
+        if value != default and value not in choices:
+            accepted = " or ".join(repr(choice) for choice in choices)
+            raise self.error(f"OPTIONS[{key!r}]", value, accepted)
         return value

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
+
 from django.db.utils import OperationalError
+
+from .stats import PoolStats
 
 
 class PoolError(OperationalError):
@@ -15,3 +19,26 @@ class PoolTimeout(PoolError):
 
 class PoolClosed(PoolError):
     """The pool was closed: while a caller waited for a connection, or before."""
+
+
+def timeout_message(name: str, stats: PoolStats, waited: float, failures: int) -> str:
+    """What was the matter, in numbers, and what to do about it."""
+    message = f"pool {name!r}: no connection became free within {waited:.1f} s ({stats}). "
+    if failures:
+        return message + (
+            f"The server could not be reached: {failures} connects in a row failed (the log of "
+            "'django_db_geventpool' has their errors)."
+        )
+    return message + (
+        "Look for slow queries and long transactions, and for greenlets that hold a connection "
+        "while they wait for something else (close_connection gives it back); then raise "
+        "MAX_CONNS, or WAIT_TIMEOUT, if the server has room."
+    )
+
+
+def let_go_of_locals(error: BaseException) -> None:
+    """A traceback that somebody keeps would keep a half-opened connection open, and passwords."""
+    seen: BaseException | None = error
+    while seen is not None:
+        traceback.clear_frames(seen.__traceback__)
+        seen = seen.__context__

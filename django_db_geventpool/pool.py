@@ -3,7 +3,7 @@
 Invariant, whenever the lock is free::
 
     idle + held + opening + closing + empty = MAX_CONNS
-    opening >= the number of waiters, or empty = 0
+    opening >= the number of waiters, or empty = 0, or connects fail and opening >= 1
 
 So a slot is taken *before* its connection is opened, and is empty again only after its session is
 over on the server; and nobody waits while something could be done about it. All accounting happens
@@ -17,26 +17,30 @@ connection meanwhile serves it earlier.
 
 from __future__ import annotations
 
+import copy
 import logging
-import time
-import traceback
+import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 
-from .checkout import Borrower, Checkout, Connect
+from .backoff import Backoff
+from .checkout import Borrower, Checkout
 from .config import PoolConfig
 from .drivers import Driver, State
-from .errors import PoolClosed, PoolError, PoolTimeout
-from .hubs import Hub
-from .session import Session
+from .errors import PoolClosed, PoolError, PoolTimeout, let_go_of_locals, timeout_message
+from .hubs import Hub, Waiter
+from .lifetime import Lifetime
+from .session import Opener, Session
 from .stats import PoolStats
 
 logger = logging.getLogger("django_db_geventpool")
 
 #: Seconds that the rollback of a returned connection may take, before it is dropped instead.
 RESET_TIMEOUT = 5.0
+#: Seconds that closing waits for connections that are still held.
+CLOSE_TIMEOUT = 5.0
 
 Then = Callable[[], object]  # what to do as soon as the lock is free
 
@@ -56,30 +60,34 @@ class Pool:
         self._lock = hub.make_lock()
         # All of these: read and written under the lock only.
         self._idle: list[Session] = []  # last in, first out: the warmest one is lent
-        self._held: set[Checkout] = set()
+        self._held: dict[Session, Checkout] = {}  # lent, or made fit for the next one to hold it
         self._opening = 0
         self._closing = 0
         self._waiting: OrderedDict[Checkout, None] = OrderedDict()  # first come, first served
+        self._backoff = Backoff(hub.monotonic)
         self._closed = False
+        self._generation = 0
+        self._watchers: dict[Waiter, Callable[[], bool]] = {}  # who waits for a state of the pool
+        self._lifetime = Lifetime(config, hub)
 
     def __repr__(self) -> str:
         return f"<Pool {self.name!r}: {self.stats()}>"
 
     # -- borrowing
 
-    def acquire(self, borrower: Borrower, connect: Connect, key: Hashable = None) -> Checkout:
+    def acquire(self, borrower: Borrower, opener: Opener) -> Checkout:
         """Check a connection out for the calling greenlet, opening one if there is room.
 
-        :param connect: opens a physical connection; called in another greenlet.
-        :param key: what kind of connection: only one that was opened for an equal key is lent.
+        :param opener: its ``connect()`` is called in another greenlet, where one must be opened.
         :raises PoolTimeout: after ``WAIT_TIMEOUT`` seconds without a free slot.
+        :raises PoolClosed: if the pool is closed, or is closed meanwhile.
         """
         while True:
-            checkout = Checkout(self, borrower, connect, key)
+            checkout = Checkout(self, borrower, opener)
             with self._lock:
                 if self._closed:
                     raise PoolClosed(f"pool {self.name!r} is closed")
-                session = self._take_idle(key)
+                session = self._take_idle(opener)
                 if session is not None:
                     self._lend(session, checkout)
                 else:
@@ -92,51 +100,70 @@ class Pool:
             if session.is_alive():
                 break
             self._take_back(checkout, clean=False)  # the server went away, or ended it
-        # These hold the borrower and its hub, who are not ours to keep.
-        checkout.connect = checkout.waiter = None
+        checkout.waiter = None  # it holds the borrower's hub, which is not ours to keep
         checkout.forget_owner = self._hub.on_owner_end(partial(self.owner_ended, checkout))
         return checkout
 
     def release(self, checkout: Checkout) -> None:
-        """Take a connection back: rolled back and restored it goes on, or else it is dropped.
+        """Take a connection back: made fit for the next borrower it goes on, or it is dropped.
 
         :raises PoolError: if the checkout is not (or no longer) held.
         """
         if checkout.session is None:
             raise PoolError(f"pool {self.name!r}: this connection is not checked out")
+        if self.config.reset == "discard":  # that takes round trips, which are not the caller's
+            self._hub.spawn(self._renew, self._part(checkout))
+            return
         clean = False
         try:
-            clean = self._reset(checkout.session)
+            clean = self._reset(checkout.session, checkout.session.reset)
         finally:  # also when killed while rolling back
             self._take_back(checkout, clean)
 
-    def close(self, *, wait: bool = True) -> None:
-        """Close what is idle now, what is held on its return, and send every waiter away.
+    # -- the pool's own life
 
-        :param wait: return only when the server has let go of the idle connections.
+    def close(self, timeout: float = CLOSE_TIMEOUT) -> bool:
+        """Send every waiter away, close what is idle now, and what is held when it comes back.
+
+        Waits at most *timeout* seconds until the last session has left the server; True if it
+        has. What is held after that keeps its slot until it is returned, also if the pool is
+        opened again meanwhile.
         """
         with self._lock:
             self._closed = True
-            waiters = [checkout.waiter for checkout in self._waiting]
+            self._generation += 1
+            todo: list[Then] = [each.waiter.wake for each in self._waiting if each.waiter]
             self._waiting.clear()
-        for waiter in waiters:
-            if waiter is not None:
-                waiter.wake()
-        self.drop_idle(wait=wait)
+            todo += self._retire_idle()
+        self._lifetime.stop()
+        _do(todo)
+        return self._await(lambda: self._used() == 0, timeout)
 
-    def drop_idle(self, *, wait: bool = True) -> None:
+    def open(self) -> None:
+        """Lend connections (again)."""
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def drop_idle(self, timeout: float = CLOSE_TIMEOUT) -> bool:
         """Close the connections that nobody uses now; the next borrowers open new ones.
 
-        :param wait: as for :meth:`close`.
+        Waits at most *timeout* seconds until the server has let go of them; True if it has.
         """
-        # One by one, so that a kill in between leaves the rest idle and accounted for.
-        for _ in range(self.stats().idle):
-            with self._lock:
-                if not self._idle:
-                    return
-                session = self._idle.pop(0)
-                self._closing += 1
-            self._end(session, wait)
+        with self._lock:
+            todo = self._retire_idle()
+        _do(todo)
+        return self._await(lambda: self._closing == 0, timeout)
+
+    def say_goodbye(self) -> None:
+        """At the end of the process: close what is idle, and wait for nothing."""
+        with self._lock:
+            self._closed = True
+            sessions, self._idle = self._idle, []
+        for session in sessions:
+            session.close()
 
     def abandon(self) -> list[object]:
         """In a forked child: let go of what is the parent's, without a word to the server.
@@ -145,9 +172,9 @@ class Pool:
         """
         self._lock = self._hub.make_lock()  # whoever held it did not come along
         self._closed = True
-        kept: list[object] = [*self._idle]
-        for checkout in self._held:
-            kept.append(checkout.session)
+        kept: list[object] = [*self._idle, *self._held]
+        self._idle = []
+        for checkout in self._held.values():
             checkout.session = None
             borrower = None if checkout.borrower is None else checkout.borrower()
             if borrower is not None:
@@ -159,12 +186,24 @@ class Pool:
         with self._lock:
             return self._stats()
 
+    def tidy(self) -> None:
+        """Close idle connections whose time is over. A timer calls it when one's is."""
+        with self._lock:
+            self._lifetime.rang()
+            now, todo = self._hub.monotonic(), []
+            for session in list(self._idle):  # the first one has been idle for longest
+                if self._due(session) <= now:
+                    self._idle.remove(session)
+                    todo.append(self._retire(session))
+            todo += [self._rest(session) for session in self._idle]
+        _do(todo)
+
     # -- the steps of a checkout
 
     def _wait(self, checkout: Checkout, todo: list[Then]) -> None:
         """Until the checkout holds a session; if it ends otherwise, it has left the queue."""
         assert checkout.waiter is not None
-        started = time.monotonic()
+        started = self._hub.monotonic()
         try:
             _do(todo)
             checkout.waiter.wait(self.config.wait_timeout)
@@ -177,7 +216,7 @@ class Pool:
                 self._take_back(checkout, clean=True)
             raise
         with self._lock:
-            stats = self._stats()
+            stats, failures = self._stats(), self._backoff.failures
             timed_out = checkout in self._waiting
             if timed_out:
                 del self._waiting[checkout]
@@ -188,7 +227,8 @@ class Pool:
             finally:
                 del error  # else its traceback and this frame would keep each other alive
         if timed_out:
-            raise PoolTimeout(self._timeout_message(stats, time.monotonic() - started))
+            waited = self._hub.monotonic() - started
+            raise PoolTimeout(timeout_message(self.name, stats, waited, failures))
         if checkout.session is None:
             raise PoolClosed(f"pool {self.name!r} was closed while waiting for a connection")
 
@@ -197,54 +237,74 @@ class Pool:
         with self._lock:
             return checkout in islice(self._waiting, self._opening + self._closing)
 
-    def _open(self, connect: Connect, key: Hashable) -> None:
+    def _open(self, opener: Opener, generation: int, delay: float) -> None:
         """Open a connection for a slot that counts as opening, in a greenlet of its own."""
         session = error = None
         try:
-            session = Session(self._driver, self._hub, connect(), key)
+            if delay:
+                self._hub.sleep(delay)
+            session = Session(self._driver, self._hub, opener, generation)
+            self._lifetime.begin(session)
         except BaseException as problem:
             error = problem
-            _let_go_of_locals(problem)
+            let_go_of_locals(problem)
         with self._lock:
             self._opening -= 1
-            todo = [self._place(session) if session else self._disappoint(key, error)]
+            if session is not None:
+                self._backoff.succeeded()
+                todo = [self._place(session)]
+            else:
+                self._backoff.failed()
+                todo = self._disappoint(opener, error)
             todo += self._plan()
         _do(todo)
 
-    def _reset(self, session: Session) -> bool:
+    def _reset(self, session: Session, reset: Callable[[], State]) -> bool:
         """Make a returned connection fit for the next borrower; False if it cannot be."""
         try:
             with self._hub.limit(RESET_TIMEOUT):
-                state = session.reset()
+                state = reset()
         except Exception as error:
             # The type only: a driver's message may quote the connection string.
             problem = f"its reset failed: {type(error).__name__}"
         else:
-            if state is State.READY and session.is_set_up:
+            if state is State.READY:
                 return True
-            problem = f"it is {state.value}" if session.is_set_up else "its set-up was not complete"
+            problem = f"it is {state.value}"
         logger.warning("pool %r: dropping a connection, %s", self.name, problem)
         return False
 
+    def _renew(self, session: Session) -> None:
+        """Take a session back that its borrower has left already."""
+        clean = False
+        try:
+            clean = self._reset(session, session.renew)
+        finally:
+            self._give_on(session, clean)
+
     def _take_back(self, checkout: Checkout, clean: bool) -> None:
         """End a checkout; what is clean goes on, what is not is closed off the caller's path."""
-        with self._lock:
-            session, checkout.session = checkout.session, None
-            assert session is not None
-            self._held.discard(checkout)
-            then = self._place(session) if clean else self._retire(session)
+        self._give_on(self._part(checkout), clean)
+
+    def _part(self, checkout: Checkout) -> Session:
+        """The session is not the borrower's any more; its slot is still held."""
+        session, checkout.session = checkout.session, None
+        assert session is not None
         checkout.borrower = None
         if checkout.forget_owner is not None:
             checkout.forget_owner()
+        return session
+
+    def _give_on(self, session: Session, clean: bool) -> None:
+        with self._lock:
+            del self._held[session]
+            then = self._place(session) if clean else self._retire(session)
         then()
 
-    def _end(self, session: Session, wait: bool = True) -> None:
-        """Close a session that counts as closing, then free its slot."""
+    def _end(self, session: Session) -> None:
+        """Close a session that counts as closing, in a greenlet of its own; free its slot."""
         try:
-            if wait:
-                session.end()
-            else:
-                session.close()
+            session.end()
         except Exception as error:
             logger.warning(
                 "pool %r: closing a connection failed: %s", self.name, type(error).__name__
@@ -253,6 +313,7 @@ class Pool:
             with self._lock:
                 self._closing -= 1
                 todo = self._plan()
+                todo += self._replace(session)
             _do(todo)
 
     def owner_ended(self, checkout: Checkout, *_: object) -> None:
@@ -270,69 +331,137 @@ class Pool:
             logger.debug("pool %r: taking back the connection of an ended greenlet", self.name)
             self.release(checkout)
 
+    def _await(self, is_so: Callable[[], bool], timeout: float) -> bool:
+        """Wait until the pool is in a certain state, at most *timeout* seconds."""
+        waiter = self._hub.make_waiter()
+        with self._lock:
+            self._watchers[waiter] = is_so
+            todo = self._notify()
+        _do(todo)
+        try:
+            waiter.wait(timeout)
+        finally:
+            with self._lock:
+                came_true = self._watchers.pop(waiter, None) is None
+        return came_true
+
     # -- accounting: the lock is held
 
-    def _take_idle(self, key: Hashable) -> Session | None:
+    def _used(self) -> int:
+        return len(self._idle) + len(self._held) + self._opening + self._closing
+
+    def _take_idle(self, opener: Opener) -> Session | None:
         for index in range(len(self._idle) - 1, -1, -1):
-            if self._idle[index].key == key:
+            if self._idle[index].opener is opener:
                 return self._idle.pop(index)
         return None
 
     def _lend(self, session: Session, checkout: Checkout) -> None:
         checkout.session = session
-        self._held.add(checkout)
+        self._held[session] = checkout
 
     def _place(self, session: Session) -> Then:
         """A session in good order: to a waiter, among the idle, or out."""
-        checkout = self._next_waiter(session.key)
+        now = self._hub.monotonic()
+        if session.generation != self._generation or session.expires_at <= now:
+            return self._retire(session)
+        checkout = self._next_waiter(session.opener)
         if checkout is not None:
             self._lend(session, checkout)
             assert checkout.waiter is not None
             return checkout.waiter.wake
-        if self._waiting or self._closed or len(self._idle) >= self.config.reuse_conns:
+        if self._waiting or len(self._idle) >= self.config.reuse_conns:
             return self._retire(session)
+        session.idle_since = now
         self._idle.append(session)
-        return _nothing
+        return self._rest(session)
 
     def _retire(self, session: Session) -> Then:
         self._closing += 1
         return partial(self._hub.spawn, self._end, session)
 
-    def _next_waiter(self, key: Hashable) -> Checkout | None:
+    def _retire_idle(self) -> list[Then]:
+        sessions, self._idle = self._idle, []
+        return [self._retire(session) for session in sessions]
+
+    def _next_waiter(self, opener: Opener) -> Checkout | None:
         """Out of the queue comes the first waiter, if it waits for this kind of connection.
 
         Among those for whom connections are being opened it may be a later one.
         """
         for checkout in islice(self._waiting, self._opening + 1):
-            if checkout.key == key:
+            if checkout.opener is opener:
                 del self._waiting[checkout]
                 return checkout
         return None
 
-    def _disappoint(self, key: Hashable, error: BaseException | None) -> Then:
-        """A connect failed: whoever waits longest for it is told, the others go on waiting."""
-        checkout = self._next_waiter(key)
-        if checkout is None:
-            name = type(error).__name__
-            return partial(logger.warning, "pool %r: a connect failed: %s", self.name, name)
-        interrupted = PoolError(f"pool {self.name!r}: opening a connection was interrupted")
-        checkout.error = error if isinstance(error, Exception) else interrupted
-        assert checkout.waiter is not None
-        return checkout.waiter.wake
+    def _disappoint(self, opener: Opener, error: BaseException | None) -> list[Then]:
+        """A connect failed: whoever waits longest for it is told, the others go on waiting.
+
+        Unless there is nothing to wait for, no connection held or on its way: then all are told.
+        """
+        if not isinstance(error, Exception):
+            error = PoolError(f"pool {self.name!r}: opening a connection was interrupted")
+        told = [self._next_waiter(opener)]
+        if not self._held and not self._opening:
+            told += [checkout for checkout in self._waiting if checkout.opener is opener]
+        name, failures = type(error).__name__, self._backoff.failures
+        todo: list[Then] = [
+            partial(logger.warning, "pool %r: connect %d failed: %s", self.name, failures, name)
+        ]
+        for checkout in told:
+            if checkout is not None:
+                self._waiting.pop(checkout, None)
+                checkout.error = copy.copy(error)  # each has a traceback of its own
+                assert checkout.waiter is not None
+                todo.append(checkout.waiter.wake)
+        return todo
 
     def _plan(self) -> list[Then]:
         """Whatever lets the waiters get on: open in empty slots, clear slots of other kinds."""
         todo: list[Then] = []
-        used = len(self._idle) + len(self._held) + self._opening + self._closing
         for checkout in islice(self._waiting, self._opening, None):
-            if used >= self.config.max_conns:
+            if self._used() >= self.config.max_conns:
                 break
-            used += 1
-            self._opening += 1
-            todo.append(partial(self._hub.spawn, self._open, checkout.connect, checkout.key))
-        while self._idle and self._opening + self._closing < len(self._waiting):
+            if self._backoff.failures and self._opening:
+                break  # one at a time asks whether the server is back
+            todo.append(self._begin(checkout.opener))
+        while (
+            self._idle
+            and self._used() >= self.config.max_conns
+            and self._opening + self._closing < len(self._waiting)
+        ):
             todo.append(self._retire(self._idle.pop(0)))
-        return todo
+        return todo + self._notify()
+
+    def _begin(self, opener: Opener) -> Then:
+        """Take an empty slot, and open a connection in it."""
+        self._opening += 1
+        delay = self._backoff.delay()
+        return partial(self._hub.spawn, self._open, opener, self._generation, delay)
+
+    def _replace(self, ended: Session) -> list[Then]:
+        """Another connection where there would be fewer than MIN_CONNS. It is tried once."""
+        enough = self._used() - self._closing >= self.config.min_conns
+        if enough or self._closed or self._used() >= self.config.max_conns:
+            return []
+        return [self._begin(ended.opener)]
+
+    def _due(self, session: Session) -> float:
+        surplus = self._used() - self._closing > self.config.min_conns
+        return self._lifetime.end(session, surplus=surplus)
+
+    def _rest(self, session: Session) -> Then:
+        """What sees to it that an idle session is closed when its time is over."""
+        # Weakly: the timer is not to keep a pool alive that nobody uses any more.
+        return self._lifetime.schedule(self._due(session), partial(_tidy, weakref.ref(self)))
+
+    def _notify(self) -> list[Then]:
+        """Wake those for whom the pool is now in the state that they wait for."""
+        ready = [waiter for waiter, is_so in self._watchers.items() if is_so()]
+        for waiter in ready:
+            del self._watchers[waiter]
+        return [waiter.wake for waiter in ready]
 
     def _stats(self) -> PoolStats:
         return PoolStats(
@@ -344,16 +473,11 @@ class Pool:
             waiting=len(self._waiting),
         )
 
-    # -- words
 
-    def _timeout_message(self, stats: PoolStats, waited: float) -> str:
-        return (
-            f"pool {self.name!r}: no connection became free within {waited:.1f} s "
-            f"({stats}). Look for slow queries and long transactions, and for "
-            "greenlets that hold a connection while they wait for something else "
-            "(close_connection gives it back); then raise MAX_CONNS, or WAIT_TIMEOUT, if the "
-            "server has room."
-        )
+def _tidy(reference: weakref.ref[Pool]) -> None:
+    pool = reference()
+    if pool is not None:
+        pool.tidy()
 
 
 def _nothing() -> None:
@@ -363,11 +487,3 @@ def _nothing() -> None:
 def _do(todo: list[Then]) -> None:
     for then in todo:
         then()
-
-
-def _let_go_of_locals(error: BaseException) -> None:
-    """A traceback that somebody keeps would keep a half-opened connection open, and passwords."""
-    seen: BaseException | None = error
-    while seen is not None:
-        traceback.clear_frames(seen.__traceback__)
-        seen = seen.__context__

@@ -5,16 +5,46 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import drivers, hubs
 from .config import PoolConfig
+from .drivers import Connection
 from .pool import Pool
+
+if TYPE_CHECKING:
+    from .backends.base import PooledDatabaseWrapper
 
 # What makes two entries of DATABASES reach the server in the same way. The password is not part
 # of it: it may be rotated, and each physical connect reads it afresh.
 _IDENTITY = ("NAME", "USER", "HOST", "PORT", "OPTIONS")
+
+
+class Opener:
+    """Opens the connections of one alias and its copies with equal settings.
+
+    Each time with a wrapper made for it, so that no borrower is used, or kept alive, by the
+    greenlet that connects.
+    """
+
+    def __init__(self, wrapper: PooledDatabaseWrapper) -> None:
+        self._class = type(wrapper)
+        self._alias = wrapper.alias
+        self.settings = wrapper.settings_dict
+        self._identity = {name: self.settings.get(name) for name in _IDENTITY}
+        self._identity["OPTIONS"] = dict(self.settings.get("OPTIONS") or {})
+
+    def serves(self, wrapper: PooledDatabaseWrapper) -> bool:
+        settings = wrapper.settings_dict
+        return type(wrapper) is self._class and all(
+            settings.get(name) == value for name, value in self._identity.items()
+        )
+
+    def connect(self) -> Connection:
+        return self._class(self.settings, self._alias).open_physical()
+
+    def set_up(self, connection: Connection) -> None:
+        self._class(self.settings, self._alias).set_up_physical(connection)
 
 
 class _Entry:
@@ -22,16 +52,15 @@ class _Entry:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
-        self._kinds: list[dict[str, Any]] = []
+        self._openers: list[Opener] = []
 
-    def key(self, settings: Mapping[str, Any]) -> Hashable:
-        """Equal for settings that lead to the same kind of connection."""
-        for number, kind in enumerate(self._kinds):
-            if all(settings.get(name) == value for name, value in kind.items()):
-                return number
-        kind = {name: settings.get(name) for name in _IDENTITY}
-        self._kinds.append({**kind, "OPTIONS": dict(kind["OPTIONS"] or {})})
-        return len(self._kinds) - 1
+    def opener(self, wrapper: PooledDatabaseWrapper) -> Opener:
+        for opener in self._openers:
+            if opener.serves(wrapper):
+                opener.settings = wrapper.settings_dict  # the password of whoever asked last
+                return opener
+        self._openers.append(Opener(wrapper))
+        return self._openers[-1]
 
 
 # Only held for a moment and never across I/O or a switch.
@@ -41,36 +70,47 @@ _entries: dict[str, _Entry] = {}
 _inherited: list[object] = []
 
 
-def pool_for(alias: str, settings: Mapping[str, Any]) -> tuple[Pool, Hashable]:
-    """The pool of *alias*, made on first use, and the key of these settings within it.
+def pool_for(wrapper: PooledDatabaseWrapper) -> tuple[Pool, Opener]:
+    """The pool of the wrapper's alias, made on first use, and what opens its connections there.
 
     All wrappers of an alias share its limit, copies (``connection.copy()``) included. A copy with
     other settings, a test database for example, never gets a connection of the original.
+
+    :raises ImproperlyConfigured: for settings that the pool cannot work with.
     """
-    entry = _entries.get(alias)
-    if entry is None:
-        config = PoolConfig.from_settings(alias, settings)
-        hub, driver = hubs.load(config.hub), drivers.load()
-        if hub.IS_GREEN:
-            driver.make_green(hub)
-        with _lock:
-            entry = _entries.setdefault(alias, _Entry(Pool(alias, config, hub, driver)))
-    return entry.pool, entry.key(settings)
+    entry = _entries.get(wrapper.alias)
+    if entry is None or entry.pool.closed:
+        entry = _open(wrapper.alias, wrapper.settings_dict)
+    return entry.pool, entry.opener(wrapper)
+
+
+def _open(alias: str, settings: dict[str, Any]) -> _Entry:
+    config = PoolConfig.from_settings(alias, settings)
+    hub, driver = hubs.load(config.hub), drivers.load()
+    if hub.IS_GREEN:
+        driver.make_green(hub)
+    with _lock:
+        entry = _entries.get(alias)
+        if entry is None or entry.pool.config != config:
+            entry = _entries[alias] = _Entry(Pool(alias, config, hub, driver))
+        # Else the same one again: what is still held of it counts within the limit.
+        entry.pool.open()
+    return entry
 
 
 def close(alias: str) -> None:
-    """Close the pool of *alias*; the next checkout makes a new one.
+    """Close the pool of *alias*; the next checkout opens it again.
 
-    Returns when the server has let go of every connection that was idle.
+    Returns when the server has let go of its connections, or after ``pool.CLOSE_TIMEOUT``.
     """
-    entry = _entries.pop(alias, None)
+    entry = _entries.get(alias)
     if entry is not None:
         entry.pool.close()
 
 
 def _at_exit() -> None:
     for entry in list(_entries.values()):
-        entry.pool.close(wait=False)
+        entry.pool.say_goodbye()
 
 
 def _start_empty() -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
-import time
 import weakref
-from collections.abc import Hashable
-from typing import Any
+from typing import Any, Protocol
 
 from .drivers import Connection, Driver, State
 from .hubs import READ, Hub
@@ -15,6 +14,19 @@ from .hubs import READ, Hub
 #: How long a session may take to end once it has been told to, in seconds. Its slot is given on
 #: after that in any case: a server that does not answer must not take the pool down with it.
 END_TIMEOUT = 1.0
+
+
+class Opener(Protocol):
+    """Opens connections of one kind: those that can stand in for each other.
+
+    A session is lent only to who asks for the opener that made it.
+    """
+
+    def connect(self) -> Connection:
+        """A physical connection, set up for its borrowers. May wait, and may fail."""
+
+    def set_up(self, connection: Connection) -> None:
+        """Do to a connection again what the server forgets at DISCARD ALL."""
 
 
 class Session:
@@ -35,20 +47,25 @@ class Session:
         "_settings",
         "connection",
         "cursors",
-        "is_set_up",
-        "key",
+        "expires_at",
+        "generation",
+        "idle_since",
+        "opener",
     )
 
-    def __init__(self, driver: Driver, hub: Hub, connection: Connection, key: Hashable) -> None:
-        self.connection = connection
-        self.key = key
-        #: The borrower sets it when its own set-up is complete; without it, no second borrower.
-        self.is_set_up = False
+    def __init__(self, driver: Driver, hub: Hub, opener: Opener, generation: int) -> None:
+        self.opener = opener
+        #: Which closing of the pool it was opened after; see Pool.close().
+        self.generation = generation
+        #: When its lifetime is over, and since when nobody has it; in the hub's time.
+        self.expires_at = math.inf
+        self.idle_since = 0.0
         #: Of the present borrower, who must not reach the next one's transaction with them.
         self.cursors: weakref.WeakSet[Any] = weakref.WeakSet()
         self._driver = driver
         self._hub = hub
         self._fd = -1
+        self.connection = connection = opener.connect()
         try:
             self._settings = driver.settings(connection)
             self._cancel = driver.canceller(connection)
@@ -90,6 +107,19 @@ class Session:
             state = self.state
         return state
 
+    def renew(self) -> State:
+        """Like reset(), and make the server forget all that a borrower has left in the session.
+
+        https://www.postgresql.org/docs/current/sql-discard.html
+        """
+        state = self.reset()
+        if state is State.READY:
+            self._driver.discard(self.connection)
+            self.opener.set_up(self.connection)
+            self._driver.restore(self.connection, self._settings)
+            state = self.state
+        return state
+
     def _close_cursors(self) -> None:
         """An iterator that is freed later would else send its CLOSE to the next borrower."""
         while self.cursors:
@@ -102,14 +132,14 @@ class Session:
         backend notices the goodbye only between statements. It closes its socket as it exits,
         after it has left pg_stat_activity, so an end of file tells. Bounded by END_TIMEOUT.
         """
-        deadline = time.monotonic() + END_TIMEOUT
+        deadline = self._hub.monotonic() + END_TIMEOUT
         try:
             if self.state not in (State.READY, State.DIRTY) and not self._gone():
                 self._cancel(self._hub, END_TIMEOUT)
         finally:
             self.connection.close()
         try:
-            while not self._gone() and (left := deadline - time.monotonic()) > 0:
+            while not self._gone() and (left := deadline - self._hub.monotonic()) > 0:
                 self._hub.wait_io(self._fd, READ, left)
         finally:
             self._forget()

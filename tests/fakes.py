@@ -72,22 +72,34 @@ def canceller(connection: FakeConnection) -> Canceller:
     return lambda hub, timeout: connection.log.append("cancel")
 
 
+def discard(connection: FakeConnection) -> None:
+    connection.log.append("discarded")
+
+
+class Opener:
+    """Opens connections of one kind; the test may change how."""
+
+    def __init__(self, connect: Callable[[], FakeConnection] = FakeConnection) -> None:
+        self.connect = connect
+
+    def set_up(self, connection: FakeConnection) -> None:
+        connection.log.append("set up")
+
+
+PLAIN = Opener()
+
+
 class Borrower:
     """Somebody with a connection of a pool."""
 
-    def __init__(
-        self, pool: Pool, connect: Callable[[], Any] = FakeConnection, key: object = None
-    ) -> None:
+    def __init__(self, pool: Pool, opener: Opener = PLAIN) -> None:
         self.pool = pool
-        self.connect = connect
-        self.key = key
+        self.opener = opener
         self.checkout: Checkout | None = None
         self.shared = False
 
     def take(self) -> FakeConnection:
-        self.checkout = self.pool.acquire(self, self.connect, self.key)
-        assert self.checkout.session is not None
-        self.checkout.session.is_set_up = True
+        self.checkout = self.pool.acquire(self, self.opener)
         connection: FakeConnection = self.checkout.connection
         return connection
 

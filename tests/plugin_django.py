@@ -108,7 +108,7 @@ class Database:
     def pool(self) -> Any:
         from django_db_geventpool.registry import pool_for
 
-        return pool_for(self.alias, self.connection.settings_dict)[0]
+        return pool_for(self.connection)[0]
 
     def query(self, sql: str, *params: Any) -> Any:
         """The first value of the first row."""

@@ -73,7 +73,7 @@ def test_a_bad_option_is_told_before_any_connection(monkeypatch: pytest.MonkeyPa
     bad = {**connections.settings["default"], "ENGINE": ENGINE, "OPTIONS": {"MAX_CONNS": "9"}}
     monkeypatch.setitem(connections.settings, "bad", bad)
     with pytest.raises(ImproperlyConfigured, match=r"DATABASES\['bad'\]: OPTIONS\['MAX_CONNS'\]"):
-        connections["bad"]
+        connections["bad"].ensure_connection()
 
 
 def test_no_password_in_repr_log_or_error(driver: str) -> None:

@@ -15,7 +15,7 @@ from django_db_geventpool.drivers import State
 from django_db_geventpool.errors import PoolClosed, PoolError, PoolTimeout
 from django_db_geventpool.pool import Pool
 
-from .fakes import Borrower, FakeConnection, make_pool
+from .fakes import Borrower, FakeConnection, Opener, make_pool
 from .plugin_hub import HUB
 from .tasks import pause, spawn, until
 
@@ -35,7 +35,7 @@ def pool() -> Iterator[Callable[..., Pool]]:
 
     yield make
     for one in made:
-        one.close(wait=False)
+        one.close(timeout=0)
         stats = one.stats()
         assert (stats.in_use, stats.opening, stats.waiting) == (0, 0, 0), "the test left some"
 
@@ -63,8 +63,8 @@ def test_a_connection_that_comes_back_is_lent_again(pool: Any) -> None:
 
 def test_the_slot_is_taken_before_the_connect_begins(pool: Any) -> None:
     four, gate = pool(MAX_CONNS=4), Gate()
-
-    tasks = [spawn(Borrower(four, gate).use) for _ in range(30)]
+    opener = Opener(gate)
+    tasks = [spawn(Borrower(four, opener).use) for _ in range(30)]
     until(lambda: four.stats().waiting == 30 and gate.begun == 4)
     assert four.stats().opening == 4
     gate.open.set()
@@ -132,7 +132,7 @@ def test_a_failed_connect_frees_its_slot_for_the_next_waiter(pool: Any) -> None:
         assert gate.wait(30)
         raise OperationalError("refused")
 
-    failing = spawn(Borrower(single, refuse).take)
+    failing = spawn(Borrower(single, Opener(refuse)).take)
     until(lambda: single.stats().opening == 1)
     waiting = spawn(Borrower(single).use)
     until(lambda: single.stats().waiting == 2)
@@ -155,11 +155,13 @@ def test_a_dropped_connection_wakes_the_next_waiter(pool: Any) -> None:
 def test_a_slot_is_given_on_only_when_its_session_has_ended_on_the_server(pool: Any) -> None:
     single, gate = pool(MAX_CONNS=1), Gate()
     gate.open.set()
-    holder = Borrower(single)
+    opener = Opener()
+    holder = Borrower(single, opener)
     connection = holder.take()
     connection.state, connection.server_answers = State.BUSY, False
     holder.give()
-    waiting = spawn(Borrower(single, gate).use)
+    opener.connect = gate
+    waiting = spawn(Borrower(single, opener).use)
     until(lambda: single.stats().waiting == 1)
     assert (single.stats().closing, gate.begun) == (1, 0)
     connection.hang_up()
@@ -315,7 +317,7 @@ def test_a_kill_in_the_moment_of_being_served_hands_the_slot_on(pool: Any) -> No
 @greenlets_only
 def test_a_kill_while_connecting_lets_the_connect_go_on_for_the_next(pool: Any) -> None:
     single, gate = pool(MAX_CONNS=1), Gate()
-    connecting = spawn(Borrower(single, gate).take)
+    connecting = spawn(Borrower(single, Opener(gate)).take)
     until(lambda: gate.begun)
     connecting.kill()
     assert (single.stats().opening, single.stats().waiting) == (1, 0)
@@ -325,9 +327,11 @@ def test_a_kill_while_connecting_lets_the_connect_go_on_for_the_next(pool: Any) 
 
 def test_a_connection_that_comes_back_serves_whoever_waits_for_a_connect(pool: Any) -> None:
     two, gate = pool(MAX_CONNS=2), Gate()
-    holder = Borrower(two)
+    opener = Opener()
+    holder = Borrower(two, opener)
     connection = holder.take()
-    waiting = spawn(Borrower(two, gate).use)
+    opener.connect = gate
+    waiting = spawn(Borrower(two, opener).use)
     until(lambda: gate.begun)
     holder.give()
     assert waiting.result() is connection
@@ -337,7 +341,7 @@ def test_a_connection_that_comes_back_serves_whoever_waits_for_a_connect(pool: A
 
 def test_a_caller_for_whom_a_connection_is_being_opened_does_not_time_out(pool: Any) -> None:
     single, gate = pool(MAX_CONNS=1, WAIT_TIMEOUT=0), Gate()
-    waiting = spawn(Borrower(single, gate).use)
+    waiting = spawn(Borrower(single, Opener(gate)).use)
     until(lambda: gate.begun)
     with pytest.raises(PoolTimeout):
         Borrower(single).take()
@@ -355,12 +359,13 @@ def test_a_dead_idle_connection_is_noticed_and_replaced(pool: Any) -> None:
 
 def test_kinds_are_not_mixed_and_count_within_one_limit(pool: Any) -> None:
     two = pool(MAX_CONNS=2)
-    red, blue = Borrower(two, key="red"), Borrower(two, key="blue")
-    reds = {Borrower(two, key="red").use() for _ in range(3)}
+    red_opener, blue_opener = Opener(), Opener()
+    red, blue = Borrower(two, red_opener), Borrower(two, blue_opener)
+    reds = {Borrower(two, red_opener).use() for _ in range(3)}
     assert len(reds) == 1
     assert blue.take() not in reds
     assert red.take() in reds
-    waiting = spawn(Borrower(two, key="blue").use)  # both slots are taken, one by a red one
+    waiting = spawn(Borrower(two, blue_opener).use)  # both slots are taken, one by a red one
     until(lambda: two.stats().waiting == 1)
     red.give()
     assert waiting.result() not in reds
@@ -375,23 +380,14 @@ def test_a_connect_that_fails_is_told_to_those_who_wait_for_its_kind_only(pool: 
         assert gate.wait(30)
         raise OperationalError("refused")
 
-    blue = spawn(Borrower(two, never, key="blue").use)
+    blue = spawn(Borrower(two, Opener(never)).use)
     until(lambda: two.stats().opening == 1)
-    red = spawn(Borrower(two, refuse, key="red").use)
+    red = spawn(Borrower(two, Opener(refuse)).use)
     until(lambda: two.stats().opening == 2)
     gate.set()
     assert isinstance(red.error(), OperationalError)
     never.open.set()
     assert blue.result() is not None
-
-
-def test_a_connection_whose_set_up_was_cut_short_is_lent_to_nobody_else(pool: Any) -> None:
-    borrower = Borrower(pool(MAX_CONNS=1))
-    connection = borrower.take()
-    borrower.checkout.session.is_set_up = False
-    borrower.give()
-    assert borrower.take() is not connection
-    borrower.give()
 
 
 def test_cursors_of_one_borrower_are_closed_for_the_next(pool: Any) -> None:
@@ -428,7 +424,7 @@ def test_a_failed_connect_keeps_nothing_of_it_alive(pool: Any) -> None:
         raise OperationalError("refused")
 
     with pytest.raises(OperationalError) as caught:
-        Borrower(pool(), refuse).take()
+        Borrower(pool(), Opener(refuse)).take()
     gc.collect()
     assert caught.value is not None and seen[0]() is None
 

@@ -7,6 +7,7 @@ costs round trips (role, geometry types, version check) runs once for each physi
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import django
@@ -17,9 +18,12 @@ from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
 from .. import registry
 from ..checkout import Checkout
-from ..config import OPTIONS, PoolConfig
+from ..config import OPTIONS
 from ..pool import Pool
 from .creation import PooledDatabaseCreation
+
+#: Seconds. libpq's own is none: a request would wait for minutes for a server that does not answer.
+DEFAULT_CONNECT_TIMEOUT = 10
 
 
 class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
@@ -30,18 +34,19 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
     def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
         super().__init__(settings_dict, alias=alias)  # PostGIS looks for it among the keywords
         self._checkout: Checkout | None = None
-        PoolConfig.from_settings(alias, settings_dict)  # a bad setting is told before any use
 
     @property
     def geventpool(self) -> Pool:
         """The pool that this wrapper borrows from, shared by all wrappers of its alias."""
-        return registry.pool_for(self.alias, self.settings_dict)[0]
+        return registry.pool_for(self)[0]
 
     def close_pool(self) -> None:
-        """Close this alias's pool in this process; the next query opens a new one.
+        """Close this alias's pool in this process; the next query opens it again.
 
         Django >= 5.1 calls it before it clones or drops a test database.
         """
+        if not self.in_atomic_block:
+            self.close()
         registry.close(self.alias)
 
     # -- connecting: a checkout
@@ -51,6 +56,8 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
         for key in OPTIONS:
             params.pop(key, None)
         params.pop("pool", None)  # falsy, or PoolConfig had refused it; Django < 5.1 leaves it in
+        if "service" not in params and "PGCONNECT_TIMEOUT" not in os.environ:
+            params.setdefault("connect_timeout", DEFAULT_CONNECT_TIMEOUT)
         return params
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
@@ -59,27 +66,42 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
         if self._checkout is not None:  # connect() called twice, or .connection set to None
             self.connection = None
             self._give_back()
-        connect = super().get_new_connection
-        pool, key = registry.pool_for(self.alias, self.settings_dict)
-        # The parameters of the moment in which a connection is opened: passwords are rotated.
-        checkout = pool.acquire(self, lambda: connect(self.get_connection_params()), key)
-        self._checkout = checkout
+        pool, opener = registry.pool_for(self)
+        checkout = self._checkout = pool.acquire(self, opener)
         self.isolation_level = IsolationLevel(
             self.settings_dict["OPTIONS"].get("isolation_level", IsolationLevel.READ_COMMITTED)
         )
         return checkout.connection
 
     def init_connection_state(self) -> None:
-        session = None if self._checkout is None else self._checkout.session
-        if session is None:
+        if self._checkout is None:
             super().init_connection_state()
-        elif not session.is_set_up:
+            return
+        self.health_check_done = False  # Django's own, where CONN_HEALTH_CHECKS asks for it
+        if self.ensure_timezone() and not self.get_autocommit():
+            self.connection.commit()
+
+    def open_physical(self) -> Any:
+        """Connect, and set up what lasts as long as the connection. See ``registry.Opener``.
+
+        With the parameters of this moment: passwords are rotated.
+        """
+        connection = super().get_new_connection(self.get_connection_params())
+        try:
+            self.set_up_physical(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def set_up_physical(self, connection: Any) -> None:
+        """Role, time zone and whatever else Django sets for a session: its own code."""
+        self.connection = connection
+        try:
+            self.set_autocommit(True)
             super().init_connection_state()
-            session.is_set_up = True  # only now: where this was cut short, nobody gets it
-        else:
-            self.health_check_done = False  # Django's own, where CONN_HEALTH_CHECKS asks for it
-            if self.ensure_timezone() and not self.get_autocommit():
-                self.connection.commit()
+        finally:
+            self.connection = None
 
     if django.VERSION >= (5, 1):
 

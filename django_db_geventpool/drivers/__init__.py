@@ -44,6 +44,9 @@ class Driver(Protocol):
     def restore(self, connection: Connection, settings: object) -> None:
         """Put those settings back on a READY connection. No I/O."""
 
+    def discard(self, connection: Connection) -> None:
+        """Make the server, and the library, forget the state of a READY session."""
+
     def canceller(self, connection: Connection) -> Canceller:
         """How to stop a statement of this connection later, even after it has closed itself."""
 

@@ -75,6 +75,12 @@ def restore(connection: Any, settings: object) -> None:
         connection.deferrable = deferrable
 
 
+def discard(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DISCARD ALL")
+    connection.notifies.clear()  # what the last borrower listened for
+
+
 def canceller(connection: Any) -> Canceller:
     """psycopg2 closes a connection whose wait was interrupted, and its cancel() with it.
 

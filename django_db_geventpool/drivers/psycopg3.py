@@ -120,6 +120,12 @@ def restore(connection: Any, settings: object) -> None:
         connection.deferrable = deferrable
 
 
+def discard(connection: Any) -> None:
+    connection.execute("DISCARD ALL")
+    for _ in connection.notifies(timeout=0):
+        pass  # what the last borrower listened for
+
+
 def canceller(connection: Any) -> Canceller:
     def cancel(hub: Hub, timeout: float) -> None:
         if psycopg.capabilities.has_cancel_safe():

@@ -48,6 +48,17 @@ class Hub(Protocol):
     def call_soon(self, function: Callable[..., object], *args: object) -> None:
         """Like spawn(), for what does not wait. May be called in a garbage collection."""
 
+    def call_later(self, seconds: float, function: Callable[[], object]) -> Callable[[], object]:
+        """Call *function*, which does not wait, after so many seconds; keeps no process alive.
+
+        Returns a function that calls it off.
+        """
+
+    def sleep(self, seconds: float) -> object: ...
+
+    def monotonic(self) -> float:
+        """The time in seconds."""
+
     def limit(self, seconds: float) -> AbstractContextManager[Any]:
         """Raise TimeoutError inside the block after so many seconds, where the hub can."""
 

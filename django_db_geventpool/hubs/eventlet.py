@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
+from time import monotonic as monotonic
 from typing import Any
 
 import eventlet
@@ -49,6 +50,15 @@ def spawn(function: Callable[..., object], *args: object) -> None:
 
 def call_soon(function: Callable[..., object], *args: object) -> None:
     hubs.get_hub().schedule_call_global(0, function, *args)
+
+
+def call_later(seconds: float, function: Callable[[], object]) -> Callable[[], object]:
+    cancel: Callable[[], object] = hubs.get_hub().schedule_call_global(seconds, function).cancel
+    return cancel
+
+
+def sleep(seconds: float) -> None:
+    eventlet.sleep(seconds)
 
 
 def limit(seconds: float) -> AbstractContextManager[Any]:

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
+from time import monotonic as monotonic
 from typing import Any
 
 import gevent
@@ -85,6 +86,36 @@ def call_soon(function: Callable[..., object], *args: object) -> None:
         _run_soon(gevent.get_hub(), function, *args)
     else:
         spawn(function, *args)
+
+
+def call_later(seconds: float, function: Callable[[], object]) -> Callable[[], object]:
+    if _get_ident() != MAIN_THREAD_IDENT:
+        return _call_later_in_a_thread(seconds, function)
+    hub: Any = gevent.get_hub()
+    timer = hub.loop.timer(seconds, ref=False)
+    timer.start(function, update=True)
+    return partial(_run_soon, hub, timer.close)
+
+
+def _call_later_in_a_thread(seconds: float, function: Callable[[], object]) -> Callable[[], object]:
+    bell = monkey.get_original("_thread", "allocate_lock")()
+    bell.acquire()
+
+    def wait() -> None:
+        if not bell.acquire(timeout=seconds):
+            function()
+
+    _start_new_thread(_in_a_thread, (wait, ()))
+    return partial(_release, bell)
+
+
+def _release(lock: Any) -> None:
+    if lock.locked():
+        lock.release()
+
+
+def sleep(seconds: float) -> None:
+    gevent.sleep(seconds)
 
 
 def limit(seconds: float) -> AbstractContextManager[Any]:

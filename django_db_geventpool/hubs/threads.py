@@ -11,6 +11,8 @@ import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from time import monotonic as monotonic
+from time import sleep as sleep
 from typing import Any
 
 NAME = "threads"
@@ -55,6 +57,14 @@ def spawn(function: Callable[..., object], *args: object) -> None:
 
 def call_soon(function: Callable[..., object], *args: object) -> None:
     spawn(function, *args)
+
+
+def call_later(seconds: float, function: Callable[[], object]) -> Callable[[], object]:
+    timer = threading.Timer(seconds, function)
+    timer.daemon = True
+    if not sys.is_finalizing():
+        timer.start()
+    return timer.cancel
 
 
 def limit(seconds: float) -> AbstractContextManager[Any]:

@@ -1,0 +1,60 @@
+"""When the time of a connection is over: MAX_LIFETIME and MAX_IDLE."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+
+from .config import PoolConfig
+from .hubs import Hub
+from .session import Session
+
+#: A connection lives for MAX_LIFETIME less up to this part of it, so that those that were opened
+#: together are not replaced together.
+JITTER = 0.1
+
+
+class Lifetime:
+    """The time limits of one pool's sessions, and its timer for the next that is due."""
+
+    def __init__(self, config: PoolConfig, hub: Hub) -> None:
+        self._config = config
+        self._hub = hub
+        self._next_due = math.inf  # guarded by the pool's lock
+        self._cancel_timer: Callable[[], object] = _nothing
+
+    def begin(self, session: Session) -> None:
+        if self._config.max_lifetime is not None:
+            lifetime = self._config.max_lifetime * random.uniform(1 - JITTER, 1)
+            session.expires_at = self._hub.monotonic() + lifetime
+
+    def end(self, session: Session, *, surplus: bool) -> float:
+        """When an idle session is due to be closed; surplus ones also when they rested too long."""
+        if surplus and self._config.max_idle is not None:
+            return min(session.expires_at, session.idle_since + self._config.max_idle)
+        return session.expires_at
+
+    def schedule(self, due: float, tidy: Callable[[], object]) -> Callable[[], object]:
+        """What to do, once the lock is free, so that *tidy* is called when *due* has come."""
+        if due >= self._next_due:
+            return _nothing
+        self._next_due = due
+
+        def set_timer() -> None:
+            self.stop()
+            delay = max(0.0, due - self._hub.monotonic())
+            self._cancel_timer = self._hub.call_later(delay, tidy)
+
+        return set_timer
+
+    def rang(self) -> None:
+        self._next_due = math.inf
+
+    def stop(self) -> None:
+        self._cancel_timer()
+        self._cancel_timer = _nothing
+
+
+def _nothing() -> None:
+    pass
