@@ -95,8 +95,7 @@ class Pool:
                     self._waiting[checkout] = None
                     todo = self._plan()
             if session is None:
-                self._wait(checkout, todo)
-                break
+                session = self._wait(checkout, todo)
             if session.is_alive():
                 break
             self._take_back(checkout, clean=False)  # the server went away, or ended it
@@ -200,7 +199,7 @@ class Pool:
 
     # -- the steps of a checkout
 
-    def _wait(self, checkout: Checkout, todo: list[Then]) -> None:
+    def _wait(self, checkout: Checkout, todo: list[Then]) -> Session:
         """Until the checkout holds a session; if it ends otherwise, it has left the queue."""
         assert checkout.waiter is not None
         started = self._hub.monotonic()
@@ -231,6 +230,7 @@ class Pool:
             raise PoolTimeout(timeout_message(self.name, stats, waited, failures))
         if checkout.session is None:
             raise PoolClosed(f"pool {self.name!r} was closed while waiting for a connection")
+        return checkout.session
 
     def _is_assured(self, checkout: Checkout) -> bool:
         """Whether a connection is being opened for it, or one closed that makes room for that."""
@@ -290,6 +290,7 @@ class Pool:
         """The session is not the borrower's any more; its slot is still held."""
         session, checkout.session = checkout.session, None
         assert session is not None
+        session.is_new = False
         checkout.borrower = None
         if checkout.forget_owner is not None:
             checkout.forget_owner()
@@ -309,12 +310,14 @@ class Pool:
             logger.warning(
                 "pool %r: closing a connection failed: %s", self.name, type(error).__name__
             )
-        finally:
-            with self._lock:
-                self._closing -= 1
-                todo = self._plan()
-                todo += self._replace(session)
-            _do(todo)
+        except BaseException:  # killed, which does not end the session: another one takes over
+            self._hub.spawn(self._end, session)
+            raise
+        with self._lock:
+            self._closing -= 1
+            todo = self._plan()
+            todo += self._replace(session)
+        _do(todo)
 
     def owner_ended(self, checkout: Checkout, *_: object) -> None:
         """Its greenlet ended, or its borrower is gone. Runs in the hub, so no I/O and no log."""
@@ -372,7 +375,7 @@ class Pool:
             return checkout.waiter.wake
         if self._waiting or len(self._idle) >= self.config.reuse_conns:
             return self._retire(session)
-        session.idle_since = now
+        session.is_new, session.idle_since = False, now
         self._idle.append(session)
         return self._rest(session)
 
@@ -421,10 +424,8 @@ class Pool:
         """Whatever lets the waiters get on: open in empty slots, clear slots of other kinds."""
         todo: list[Then] = []
         for checkout in islice(self._waiting, self._opening, None):
-            if self._used() >= self.config.max_conns:
+            if not self._may_open():
                 break
-            if self._backoff.failures and self._opening:
-                break  # one at a time asks whether the server is back
             todo.append(self._begin(checkout.opener))
         while (
             self._idle
@@ -433,6 +434,11 @@ class Pool:
         ):
             todo.append(self._retire(self._idle.pop(0)))
         return todo + self._notify()
+
+    def _may_open(self) -> bool:
+        """Into an empty slot; while connects fail, one at a time."""
+        is_full = self._used() >= self.config.max_conns
+        return not (is_full or (self._backoff.failures and self._opening))
 
     def _begin(self, opener: Opener) -> Then:
         """Take an empty slot, and open a connection in it."""
@@ -443,7 +449,7 @@ class Pool:
     def _replace(self, ended: Session) -> list[Then]:
         """Another connection where there would be fewer than MIN_CONNS. It is tried once."""
         enough = self._used() - self._closing >= self.config.min_conns
-        if enough or self._closed or self._used() >= self.config.max_conns:
+        if enough or self._closed or not self._may_open():
             return []
         return [self._begin(ended.opener)]
 

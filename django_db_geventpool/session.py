@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import weakref
+from os import dup
 from typing import Any, Protocol
 
 from .drivers import Connection, Driver, State
@@ -50,6 +50,7 @@ class Session:
         "expires_at",
         "generation",
         "idle_since",
+        "is_new",
         "opener",
     )
 
@@ -60,6 +61,8 @@ class Session:
         #: When its lifetime is over, and since when nobody has it; in the hub's time.
         self.expires_at = math.inf
         self.idle_since = 0.0
+        #: From its connect to its first borrower, if nobody has to wait for that.
+        self.is_new = True
         #: Of the present borrower, who must not reach the next one's transaction with them.
         self.cursors: weakref.WeakSet[Any] = weakref.WeakSet()
         self._driver = driver
@@ -71,7 +74,7 @@ class Session:
             self._cancel = driver.canceller(connection)
             # Windows cannot duplicate a socket in this way: there the end is not waited for.
             with contextlib.suppress(OSError):
-                self._fd = os.dup(connection.fileno())
+                self._fd = dup(connection.fileno())
             self._readable = hub.poller(self._fd) if self._fd >= 0 else _never
         except BaseException:
             self.close()
@@ -86,11 +89,13 @@ class Session:
         return self._driver.state(self.connection)
 
     def is_alive(self) -> bool:
-        """Whether an idle session can be used, as far as can be told without asking the server.
+        """Whether a session can be lent, as far as can be told without asking the server.
 
-        Nothing is due from the server while a session is idle: what can be read is its goodbye.
+        Nothing is due from the server while nobody uses it: what can be read is its goodbye. One
+        that was just opened is not looked at, so that a server that says more than it should cannot
+        make the pool open one connection after the other.
         """
-        return not self._readable()
+        return self.is_new or not self._readable()
 
     def reset(self) -> State:
         """Roll back what is open and restore what a borrower may have changed.
@@ -130,19 +135,18 @@ class Session:
 
         Closing alone would leave the server with a session that the pool no longer counts: a
         backend notices the goodbye only between statements. It closes its socket as it exits,
-        after it has left pg_stat_activity, so an end of file tells. Bounded by END_TIMEOUT.
+        after it has left pg_stat_activity, so an end of file tells. Bounded by END_TIMEOUT. May be
+        called again where it was interrupted.
         """
         deadline = self._hub.monotonic() + END_TIMEOUT
-        try:
-            if self.state not in (State.READY, State.DIRTY) and not self._gone():
+        if self.state not in (State.READY, State.DIRTY) and not self._gone():
+            # If that fails, the statement may still come to its end in time.
+            with contextlib.suppress(Exception):
                 self._cancel(self._hub, END_TIMEOUT)
-        finally:
-            self.connection.close()
-        try:
-            while not self._gone() and (left := deadline - self._hub.monotonic()) > 0:
-                self._hub.wait_io(self._fd, READ, left)
-        finally:
-            self._forget()
+        self.connection.close()
+        while not self._gone() and (left := deadline - self._hub.monotonic()) > 0:
+            self._hub.wait_io(self._fd, READ, left)
+        self._forget()
 
     def close(self) -> None:
         """Say goodbye and wait for nothing."""

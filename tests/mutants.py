@@ -1,0 +1,109 @@
+"""The pool with a fault in it, one at a time: each must be caught by some schedule."""
+
+from __future__ import annotations
+
+import inspect
+from types import ModuleType
+
+from django_db_geventpool import pool
+
+#: What is wrong: what stands in pool.py, what stands there instead.
+MUTANTS = {
+    "a kill of a waiter is not caught": (
+        "        except BaseException:\n            with self._lock:\n",
+        "        except Exception:\n            with self._lock:\n",
+    ),
+    "a killed waiter stays in the queue": (
+        "                self._waiting.pop(checkout, None)\n            if checkout.session",
+        "                pass\n            if checkout.session",
+    ),
+    "a waiter that was served when it was killed keeps its slot": (
+        "            if checkout.session is not None:  # served",
+        "            if False:  # served",
+    ),
+    "a kill of a connect is not caught": (
+        "except BaseException as problem",
+        "except Exception as problem",
+    ),
+    "a kill of the end of a session is not caught": (
+        "except BaseException:  # killed, which does not end",
+        "except Exception:  # killed, which does not end",
+    ),
+    "a kill of a return is not caught": (
+        "        finally:  # also when killed while rolling back\n            self._take_back",
+        "        except Exception:\n            pass\n        else:\n            self._take_back",
+    ),
+    "a kill of a renewal is not caught": (
+        "session.renew)\n        finally:\n            self._give_on",
+        "session.renew)\n        except Exception:\n            pass\n        else:\n"
+        "            self._give_on",
+    ),
+    "a connection is counted after its connect": (
+        "        self._opening += 1\n        delay",
+        "        delay",
+    ),
+    "MAX_CONNS is not looked at": ("is_full = self._used() >=", "is_full = 0 >"),
+    "a waiter is served but not woken up": (
+        "            return checkout.waiter.wake\n",
+        "            return _nothing\n",
+    ),
+    "a slot that is empty again wakes nobody up": (
+        "            todo = self._plan()\n            todo += self._replace",
+        "            todo = []\n            todo += self._replace",
+    ),
+    "a failed connect wakes nobody else up": (
+        "            todo += self._plan()\n        _do(todo)\n\n    def _reset",
+        "        _do(todo)\n\n    def _reset",
+    ),
+    "a slot is empty before its session has ended": (
+        "            session.end()\n",
+        "            session.connection.close()\n",
+    ),
+    "a dead connection is lent": (
+        "            if session.is_alive():\n                break",
+        "            break",
+    ),
+    "a returned connection is not looked at": (
+        "            clean = self._reset(checkout.session, checkout.session.reset)",
+        "            clean = True",
+    ),
+    "a connection of another kind is lent": (
+        "            if checkout.opener is opener:\n                del",
+        "            if True:\n                del",
+    ),
+    "another kind's idle connection is not closed for a waiter": (
+        "            todo.append(self._retire(self._idle.pop(0)))\n",
+        "            break\n",
+    ),
+    "the end of a borrower's greenlet goes unnoticed": (
+        "        if borrower is None or borrower.owner_ended():",
+        "        if False:",
+    ),
+    "a closed pool keeps what is returned to it": (
+        "session.generation != self._generation or ",
+        "",
+    ),
+    "a connection that is too old is kept on its return": (
+        " or session.expires_at <= now",
+        "",
+    ),
+    "idle connections are tidied once only": (
+        "            todo += [self._rest(session) for session in self._idle]",
+        "",
+    ),
+    "all ask at once whether the server is back": (
+        "(self._backoff.failures and self._opening)",
+        "False",
+    ),
+}
+
+
+def mutant(name: str) -> ModuleType:
+    """The pool's module with this fault."""
+    old, new = MUTANTS[name]
+    source = inspect.getsource(pool)
+    assert source.count(old) == 1, f"pool.py has changed: {old!r} stands there no more"
+    module = ModuleType("django_db_geventpool.mutant")
+    module.__package__ = "django_db_geventpool"
+    exec(compile(source.replace(old, new), f"<{name}>", "exec"), module.__dict__)
+    return module
