@@ -263,7 +263,7 @@ def test_closing_sends_waiters_away_and_closes_held_connections_on_return(pool: 
     held = holder.take()
     waiting = spawn(Borrower(single).take)
     until(lambda: single.stats().waiting == 1)
-    single.close()
+    single.close(timeout=0)
     assert isinstance(waiting.error(), PoolClosed)
     holder.give()
     until(lambda: single.stats().closing == 0)

@@ -228,6 +228,7 @@ class World:
         self._now = 0.0
         self._current: Task | None = None
         self.lock = Lock()
+        self.opener = Opener(self)
 
     @contextmanager
     def in_charge(self) -> Iterator[None]:
@@ -414,6 +415,20 @@ class World:
         self.trace.append(f"{action.__name__} {args}")
         action(*args)
         return True
+
+    def settle(self) -> None:
+        """Let all who are ready go on until nobody is."""
+        while self._ready:
+            self.step()
+
+    def pass_time(self, seconds: float) -> None:
+        """Whatever is due within so many seconds happens, in its order."""
+        until = self._now + seconds
+        self.settle()
+        while any(timer.due <= until for timer in self._timers):
+            self._pass_time()
+            self.settle()
+        self._now = until
 
     def _usual_actions(self) -> Iterator[tuple[Any, ...]]:
         """First of all the one that has been ready for longest goes on."""
