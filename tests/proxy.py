@@ -11,7 +11,7 @@ Commands, each in force until the next:
 ``stop``
     Cut every connection and do not listen: a connect is refused, and cannot be counted.
 ``reset``
-    Cut every connection and reset each new one as soon as it is accepted, and so counted.
+    Reset each new connection as soon as it is accepted, and so counted. Those of now go on.
 ``deaf``
     Accept, but read nothing and answer nothing, on the connections of now neither.
 ``slow BYTES SECONDS``
@@ -137,19 +137,19 @@ class Proxy:
             link.budget = self.budget
             if mode == "half_open" and not link.forgotten.done():
                 link.forgotten.set_result(None)
-        if mode in ("stop", "reset"):
-            await self._cut_all()
         if mode == "deaf":
             self.hearing.clear()
         else:
             self.hearing.set()
-        if mode == "stop" and self._listener is not None:
-            self._listener.close()
-            self._listener = None
-        elif mode != "stop" and self._listener is None:
+        if mode == "stop":
+            await self._stop()
+        elif self._listener is None:
             self._listener = await asyncio.start_server(self._accept, sock=bound(self.port))
 
-    async def _cut_all(self) -> None:
+    async def _stop(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         links = list(self._links)
         for link in links:
             link.cut()
