@@ -31,7 +31,7 @@ ENGINES = {
     ),
 }
 #: How often the suite goes on behind a test that ended its process, before that is a failed run.
-MOST_RESTARTS = 5
+MOST_RESTARTS = 10
 
 
 class RunFailed(Exception):

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import NoReturn
 
 from . import postgres
-from ._suite_results import EXCEPTIONS, Comparison, Results, Unusable, compare
+from ._suite_results import EXCEPTIONS, SKIPS, Comparison, Results, Unusable, compare
 from ._suite_run import RunFailed, Suite
 from ._suite_source import SourceUnavailable
 
@@ -43,7 +43,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--test-limit",
         type=float,
-        default=180,
+        default=120,
         metavar="S",
         help="seconds for a test (%(default)s)",
     )
@@ -77,7 +77,11 @@ def report(comparison: Comparison, ours: Results) -> str:
 
 def why(test: str, ours: Results) -> str:
     """The last line of the traceback, or the reason of an exception."""
-    told = EXCEPTIONS.get(test) or ours.details.get(test, "").strip().rpartition("\n")[2]
+    told = (
+        EXCEPTIONS.get(test)
+        or SKIPS.get(test)
+        or ours.details.get(test, "").strip().rpartition("\n")[2]
+    )
     return f"  ({told})" if told else ""
 
 
@@ -96,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
             return 0
         ours = suite.run("ours", environment)
         say(ours, "ours")
-    comparison = compare(stock.outcomes, ours.outcomes, EXCEPTIONS)
+    comparison = compare(stock.outcomes, ours.outcomes)
     print(report(comparison, ours))
     if options.json:
         figures = {"environment": environment, "ok": comparison.ok, **asdict(comparison)}
