@@ -49,6 +49,9 @@ class Suite:
         self.options = options
         self.tests = _suite_source.tests()
         self.gis = any(app.split(".")[0] == "gis_tests" for app in options.apps)
+        unknown = [app for app in options.apps if not (self.tests / app.split(".")[0]).is_dir()]
+        if unknown:
+            raise RunFailed(f"Django {django.get_version()} has no tests of {', '.join(unknown)}.")
         self.labels = options.apps or _suite_source.modules(self.tests)
         self.database = f"djangosuite_{os.getpid()}"
         stock = "django.db.backends.postgresql"
@@ -79,7 +82,7 @@ class Suite:
             "gevent": importlib.metadata.version("gevent"),
             "server": server_version,
             "PostGIS": self.gis,
-            "apps": sorted(self.options.apps),
+            "apps": self.options.apps,
         }
 
     def drop_databases(self) -> None:
@@ -145,7 +148,8 @@ class Suite:
         except subprocess.TimeoutExpired:
             last = list(read(lines(record))[0])[-1:]
             raise RunFailed(
-                f"{side}: not at its end after {self.options.limit:.0f} s; the last test: {last}"
+                f"{side}: not at its end after {self.options.limit:.0f} s; the last test: {last}; "
+                f"see {output.name}"
             ) from None
         finally:
             with contextlib.suppress(ProcessLookupError):
