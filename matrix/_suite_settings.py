@@ -1,0 +1,19 @@
+"""Settings for Django's own suite on PostgreSQL; see ``matrix.djangosuite``."""
+
+import os
+
+from matrix.postgres import parse_url
+
+_server = parse_url(os.environ["DATABASE_URL"])
+_name = os.environ["DJANGOSUITE_DATABASE"]
+_where = {"ENGINE": os.environ["DJANGOSUITE_ENGINE"], **_server.django}
+
+DATABASES = {
+    "default": {**_where, "TEST": {"NAME": _name}},
+    "other": {**_where, "TEST": {"NAME": f"{_name}_other"}},
+}
+SECRET_KEY = "django_tests_secret_key"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+USE_TZ = False
+TEST_RUNNER = "matrix._suite_runner.RecordingRunner"
