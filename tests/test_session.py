@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import io
 import socket
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 from django.db import connection as default_connection
 from django.db.backends.signals import connection_created
 from django.db.models.fields.json import KT
@@ -119,6 +120,23 @@ def test_connection_created_is_sent_at_each_checkout_as_django_sends_it(database
     finally:
         connection_created.disconnect(hear)
     assert heard == [one.alias] * 2
+
+
+def test_copy_works(database: Any) -> None:
+    one, lines = database(MAX_CONNS=1), "".join(f"{number}\n" for number in range(10_000))
+    with transaction.atomic(using=one.alias), one.connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE copied (number int) ON COMMIT DROP")
+        if hasattr(cursor, "copy_expert"):  # psycopg2
+            cursor.copy_expert("COPY copied FROM STDIN", io.StringIO(lines))
+            cursor.copy_expert("COPY copied TO STDOUT", output := io.StringIO())
+            text = output.getvalue()
+        else:
+            with cursor.copy("COPY copied FROM STDIN") as copy:
+                copy.write(lines)
+            with cursor.copy("COPY copied TO STDOUT") as copy:
+                text = b"".join(copy).decode()
+    assert text == lines
+    assert one.query("SELECT 42") == 42
 
 
 def test_an_option_of_the_driver_reaches_the_server(database: Any) -> None:

@@ -16,7 +16,7 @@ from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base as postgresql
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
-from .. import registry
+from .. import drivers, registry
 from ..checkout import Checkout
 from ..config import OPTIONS
 from ..pool import Pool
@@ -56,6 +56,10 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
         for key in OPTIONS:
             params.pop(key, None)
         params.pop("pool", None)  # falsy, or PoolConfig had refused it; Django < 5.1 leaves it in
+        given = self.settings_dict["OPTIONS"]
+        for key, value in drivers.load().CONNECT_OPTIONS.items():
+            if key not in given:
+                params[key] = value
         if "service" not in params and "PGCONNECT_TIMEOUT" not in os.environ:
             params.setdefault("connect_timeout", DEFAULT_CONNECT_TIMEOUT)
         return params
@@ -125,6 +129,10 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
             if self.connection is None and self.in_atomic_block and self.closed_in_transaction:
                 raise ProgrammingError("Cannot open a new connection in an atomic block.")
             super().ensure_connection()
+
+        def is_usable(self) -> bool:
+            """As in Django >= 5.1: a connection that was given back is not."""
+            return self.connection is not None and bool(super().is_usable())
 
     def create_cursor(self, name: str | None = None) -> Any:
         cursor = super().create_cursor(name)

@@ -32,6 +32,10 @@ class Driver(Protocol):
     @property
     def NAME(self) -> str: ...
 
+    @property
+    def CONNECT_OPTIONS(self) -> dict[str, Any]:
+        """Keyword arguments of ``connect()``, unless the settings have their own."""
+
     def make_green(self, hub: Hub) -> None:
         """Make the library wait on *hub*, in connect and in queries."""
 

@@ -28,6 +28,53 @@ _STATES = {
 _EVENTS = {extensions.POLL_READ: READ, extensions.POLL_WRITE: WRITE}
 
 
+class Cursor(extensions.cursor):
+    """A cursor with COPY, which psycopg2 refuses on a hub: it blocks the hub while it copies.
+
+    https://www.psycopg.org/docs/advanced.html#green-support
+    """
+
+    def copy_expert(self, *args: Any, **kwargs: Any) -> None:
+        with _no_callback:
+            super().copy_expert(*args, **kwargs)
+
+    def copy_from(self, *args: Any, **kwargs: Any) -> None:
+        with _no_callback:
+            super().copy_from(*args, **kwargs)
+
+    def copy_to(self, *args: Any, **kwargs: Any) -> None:
+        with _no_callback:
+            super().copy_to(*args, **kwargs)
+
+
+class _NoCallback:
+    """Takes the wait callback away as long as anybody copies.
+
+    Reading or writing the file may switch to another greenlet that copies as well; what others
+    do meanwhile blocks the hub, too.
+    """
+
+    def __init__(self) -> None:
+        self._copying = 0
+        self._callback: Any = None
+
+    def __enter__(self) -> None:
+        if not self._copying:
+            self._callback = extensions.get_wait_callback()
+            extensions.set_wait_callback(None)
+        self._copying += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._copying -= 1
+        if not self._copying:
+            extensions.set_wait_callback(self._callback)
+
+
+_no_callback = _NoCallback()
+
+CONNECT_OPTIONS: dict[str, Any] = {"cursor_factory": Cursor}
+
+
 def make_green(hub: Hub) -> None:
     """Install a wait callback, unless psycogreen or the site has installed one."""
     if extensions.get_wait_callback() is not None:

@@ -17,6 +17,8 @@ from . import Canceller, State
 
 NAME = "psycopg3"
 
+CONNECT_OPTIONS: dict[str, Any] = {}
+
 T = TypeVar("T")
 
 logger = logging.getLogger("django_db_geventpool")
