@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import traceback
 
 from django.db.utils import OperationalError
@@ -34,6 +35,14 @@ def timeout_message(name: str, stats: PoolStats, waited: float, failures: int) -
         "while they wait for something else (close_connection gives it back); then raise "
         "MAX_CONNS, or WAIT_TIMEOUT, if the server has room."
     )
+
+
+def copy_of(error: Exception) -> Exception:
+    """To be raised in another greenlet, with a traceback of its own where that is possible."""
+    try:
+        return copy.copy(error)
+    except Exception:  # not every exception can be copied
+        return error
 
 
 def let_go_of_locals(error: BaseException) -> None:

@@ -17,7 +17,6 @@ connection meanwhile serves it earlier.
 
 from __future__ import annotations
 
-import copy
 import logging
 import weakref
 from collections import OrderedDict
@@ -29,7 +28,14 @@ from .backoff import Backoff
 from .checkout import Borrower, Checkout
 from .config import PoolConfig
 from .drivers import Driver, State
-from .errors import PoolClosed, PoolError, PoolTimeout, let_go_of_locals, timeout_message
+from .errors import (
+    PoolClosed,
+    PoolError,
+    PoolTimeout,
+    copy_of,
+    let_go_of_locals,
+    timeout_message,
+)
 from .hubs import Hub, Waiter
 from .lifetime import Lifetime
 from .session import Opener, Session
@@ -256,8 +262,12 @@ class Pool:
             else:
                 self._backoff.failed()
                 todo = self._disappoint(opener, error)
+            failures = self._backoff.failures
             todo += self._plan()
         _do(todo)
+        if error is not None:
+            name = type(error).__name__
+            logger.warning("pool %r: connect %d failed: %s", self.name, failures, name)
 
     def _reset(self, session: Session, reset: Callable[[], State]) -> bool:
         """Make a returned connection fit for the next borrower; False if it cannot be."""
@@ -408,14 +418,11 @@ class Pool:
         told = [self._next_waiter(opener)]
         if not self._held and not self._opening:
             told += [checkout for checkout in self._waiting if checkout.opener is opener]
-        name, failures = type(error).__name__, self._backoff.failures
-        todo: list[Then] = [
-            partial(logger.warning, "pool %r: connect %d failed: %s", self.name, failures, name)
-        ]
+        todo: list[Then] = []
         for checkout in told:
             if checkout is not None:
                 self._waiting.pop(checkout, None)
-                checkout.error = copy.copy(error)  # each has a traceback of its own
+                checkout.error = error if not todo else copy_of(error)
                 assert checkout.waiter is not None
                 todo.append(checkout.waiter.wake)
         return todo
