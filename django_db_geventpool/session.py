@@ -141,7 +141,7 @@ class Session:
         deadline = self._hub.monotonic() + END_TIMEOUT
         if self.state not in (State.READY, State.DIRTY) and not self._gone():
             # If that fails, the statement may still come to its end in time.
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception), self._hub.limit(END_TIMEOUT):
                 self._cancel(self._hub, END_TIMEOUT)
         self.connection.close()
         while not self._gone() and (left := deadline - self._hub.monotonic()) > 0:

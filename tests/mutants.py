@@ -52,8 +52,8 @@ MUTANTS = {
         "            todo = []\n            todo += self._replace",
     ),
     "a failed connect wakes nobody else up": (
-        "            todo += self._plan()\n        _do(todo)\n\n    def _reset",
-        "        _do(todo)\n\n    def _reset",
+        "            todo += self._plan()\n        _do(todo)\n        if error",
+        "        _do(todo)\n        if error",
     ),
     "a slot is empty before its session has ended": (
         "            session.end()\n",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from importlib.util import find_spec
 from threading import Event
 from typing import Any, Callable
 
@@ -68,6 +69,19 @@ def test_in_mid_query(database: Any, observer: Any, strike: Any) -> None:
     until(lambda: in_state(observer, one, "wait_event = 'PgSleep'"))
     strike(task)
     is_well(one)
+
+
+def test_in_mid_query_with_a_libpq_older_than_17(
+    database: Any, observer: Any, strike: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which knows only a way to cancel that blocks."""
+    if find_spec("psycopg"):
+        monkeypatch.setattr("psycopg.capabilities.has_cancel_safe", lambda: False)
+    else:
+        from django_db_geventpool.drivers import psycopg2
+
+        monkeypatch.setattr(psycopg2, "_GreenCancel", psycopg2._BlockingCancel)
+    test_in_mid_query(database, observer, strike)
 
 
 def test_in_mid_result(database: Any, proxy: Proxy, strike: Any) -> None:

@@ -129,34 +129,72 @@ def discard(connection: Any) -> None:
 
 
 def canceller(connection: Any) -> Canceller:
-    """psycopg2 closes a connection whose wait was interrupted, and its cancel() with it.
+    """libpq's own, which lives apart from the connection.
 
-    It would also hold the GIL for as long as the server takes to answer. libpq's own object for
-    it, by contrast, lives apart from the connection and may be used from any thread:
-    https://www.postgresql.org/docs/current/libpq-cancel.html
+    psycopg2 closes a connection whose wait was interrupted, and its cancel() with it; that would
+    also hold the GIL for as long as the server takes to answer.
     """
-    handle = _PQcancel(connection.pgconn_ptr)
-    return lambda hub, timeout: hub.run_blocking(handle.cancel, timeout)
+    if hasattr(_libpq, "PQcancelCreate"):
+        return _GreenCancel(connection.pgconn_ptr)
+    return _BlockingCancel(connection.pgconn_ptr)
 
 
 # The libpq that this psycopg2 is linked against: found as a dependency of its extension module.
 _libpq = ctypes.CDLL(psycopg2._psycopg.__file__)
-_libpq.PQgetCancel.argtypes = [ctypes.c_void_p]
-_libpq.PQgetCancel.restype = ctypes.c_void_p
-_libpq.PQcancel.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
-_libpq.PQfreeCancel.argtypes = [ctypes.c_void_p]
-_libpq.PQfreeCancel.restype = None
 
 
-class _PQcancel:
+class _GreenCancel:
+    """For libpq 17 and newer: https://www.postgresql.org/docs/current/libpq-cancel.html"""
+
     def __init__(self, pgconn: int) -> None:
-        self._pointer = _libpq.PQgetCancel(pgconn)
-        self._free = _libpq.PQfreeCancel  # a module's globals may be gone before the last __del__
+        self._pointer = ctypes.c_void_p(_function("PQcancelCreate", ctypes.c_void_p)(pgconn))
+        self._free = _function("PQcancelFinish")  # a module's globals may be gone in __del__
 
     def __del__(self) -> None:
         self._free(self._pointer)
 
-    def cancel(self) -> None:
-        message = ctypes.create_string_buffer(256)
-        if not _libpq.PQcancel(self._pointer, message, len(message)):
+    def __call__(self, hub: Hub, timeout: float) -> None:
+        deadline = hub.monotonic() + timeout
+        _function("PQcancelReset")(self._pointer)
+        # As if it had just been told to wait until it can write.
+        state = _WRITING if _function("PQcancelStart")(self._pointer) else _FAILED
+        while state in _CANCEL_EVENTS:
+            fd, left = _function("PQcancelSocket")(self._pointer), deadline - hub.monotonic()
+            if left <= 0 or not hub.wait_io(fd, _CANCEL_EVENTS[state], left):
+                break
+            state = _function("PQcancelPoll")(self._pointer)
+        if state != _OK:
             logger.warning("a statement could not be cancelled: the server was not reached")
+
+
+# PostgresPollingStatusType of libpq-fe.h
+_FAILED, _READING, _WRITING, _OK = range(4)
+_CANCEL_EVENTS = {_READING: READ, _WRITING: WRITE}
+
+
+class _BlockingCancel:
+    """For an older libpq."""
+
+    def __init__(self, pgconn: int) -> None:
+        self._pointer = ctypes.c_void_p(_function("PQgetCancel", ctypes.c_void_p)(pgconn))
+        self._free = _function("PQfreeCancel")
+
+    def __del__(self) -> None:
+        self._free(self._pointer)
+
+    def __call__(self, hub: Hub, timeout: float) -> None:
+        hub.run_blocking(self._cancel, timeout)
+
+    def _cancel(self) -> None:
+        message = ctypes.create_string_buffer(256)
+        if not _function("PQcancel")(self._pointer, message, len(message)):
+            logger.warning("a statement could not be cancelled: the server was not reached")
+
+
+def _function(name: str, returns: Any = ctypes.c_int) -> Any:
+    """One of libpq's; the first argument of all that are used here is a pointer."""
+    function = getattr(_libpq, name)
+    function.restype = returns
+    if name != "PQcancel":
+        function.argtypes = [ctypes.c_void_p]
+    return function
