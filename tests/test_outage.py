@@ -112,10 +112,6 @@ def test_a_reset_connect_is_an_error_and_loses_no_slot(database: Any, proxy: Pro
     warm(two, 2)
 
 
-@pytest.mark.skipif(
-    HUB == "eventlet",
-    reason="the same wait hung once there: see test_session.py",
-)
 def test_connect_timeout_holds_against_a_deaf_server(database: Any, proxy: Proxy) -> None:
     two = database(proxy.settings, MAX_CONNS=2, WAIT_TIMEOUT=None, connect_timeout=1)
     proxy.deaf()
