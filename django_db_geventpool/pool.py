@@ -170,14 +170,16 @@ class Pool:
         for session in sessions:
             session.close()
 
-    def abandon(self) -> list[object]:
+    def abandon(self) -> list[Session]:
         """In a forked child: let go of what is the parent's, without a word to the server.
 
-        Returns what must be kept for ever, because its destructor might say goodbye.
+        Returns what must be kept for ever: a greenlet of the parent may stand in the midst of it.
         """
         self._lock = self._hub.make_lock()  # whoever held it did not come along
         self._closed = True
-        kept: list[object] = [*self._idle, *self._held]
+        kept = [*self._idle, *self._held]
+        for session in kept:
+            session.sever()
         self._idle = []
         for checkout in self._held.values():
             checkout.session = None

@@ -66,7 +66,7 @@ class _Entry:
 # Only held for a moment and never across I/O or a switch.
 _lock = threading.Lock()
 _entries: dict[str, _Entry] = {}
-# Those of the parent process, kept so that no destructor says goodbye on its sockets.
+# Those of the parent process: its greenlets, which the child has too, may stand in their midst.
 _inherited: list[object] = []
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import math
 import weakref
-from os import dup
+from os import dup, dup2
 from typing import Any, Protocol
 
 from .drivers import Connection, Driver, State
@@ -152,6 +153,22 @@ class Session:
         """Say goodbye and wait for nothing."""
         self.connection.close()
         self._forget()
+
+    def sever(self) -> None:
+        """In a forked child: let the descriptors that it shares with its parent lead nowhere.
+
+        The child has the greenlets of its parent, too, and its hub goes on with them: they would
+        take answers away that the parent waits for.
+        """
+        ours, theirs = _socket.socketpair()  # not the one that a hub has patched
+        theirs.close()
+        fds = [self._fd]
+        with contextlib.suppress(Exception):  # it has closed itself
+            fds.append(self.connection.fileno())
+        for fd in fds:
+            if fd >= 0:
+                dup2(ours.fileno(), fd)
+        ours.close()
 
     def _gone(self) -> bool:
         """Whether the server's side is closed. Throws away what was not read yet; no waiting.
