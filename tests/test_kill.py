@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from threading import Event
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def without_garbage_collection() -> Iterator[None]:
 
 def test_all_slots_come_back_without_garbage_collection(database: Any) -> None:
     """Half of them hold, half of them wait; their wrappers are in reference cycles."""
-    five = database(MAX_CONNS=5)
+    five = database(MAX_CONNS=5, WAIT_TIMEOUT=5)
 
     def handle() -> None:
         five.connection.in_a_circle = five.connection
@@ -47,6 +48,28 @@ def test_all_slots_come_back_without_garbage_collection(database: Any) -> None:
 
     until(is_at_rest)
     assert five.query("SELECT 42") == 42
+
+
+def test_a_handler_killed_in_a_transaction_asks_for_no_connection_again(database: Any) -> None:
+    """atomic() does, to switch autocommit on; here it would wait for the other one's end."""
+    one, may_end = database(MAX_CONNS=1, WAIT_TIMEOUT=None), Event()
+
+    def handle() -> None:
+        with transaction.atomic(using=one.alias):
+            one.query("SELECT pg_sleep(60)")
+
+    def next_one() -> None:
+        one.query("SELECT 42")
+        may_end.wait(60)
+
+    task = spawn(handle)
+    until(lambda: one.pool.stats().in_use == 1)
+    other = spawn(next_one)
+    until(lambda: one.pool.stats().waiting == 1)
+    spawn(task.kill)
+    until(lambda: not task.running, 10)
+    may_end.set()
+    other.result()
 
 
 def test_a_handler_that_catches_the_kill_and_queries_on_loses_no_slot(database: Any) -> None:
