@@ -15,17 +15,19 @@ from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base as postgresql
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
-from .. import registry
+from .. import checks, registry  # noqa: F401  (importing the checks registers them)
 from ..checkout import Checkout
 from ..config import OPTIONS, PoolConfig
 from ..pool import Pool
 from .creation import PooledDatabaseCreation
+from .validation import PooledDatabaseValidation
 
 
 class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
     """Django's wrapper on a pool. The names ``pool`` and ``_connection_pools`` are Django's."""
 
     creation_class = PooledDatabaseCreation
+    validation_class = PooledDatabaseValidation
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
         super().__init__(settings_dict, alias=alias)  # PostGIS looks for it among the keywords
