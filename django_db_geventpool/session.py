@@ -144,15 +144,22 @@ class Session:
             # If that fails, the statement may still come to its end in time.
             with contextlib.suppress(Exception), self._hub.limit(END_TIMEOUT):
                 self._cancel(self._hub, END_TIMEOUT)
-        self.connection.close()
+        self._close_connection()
         while not self._gone() and (left := deadline - self._hub.monotonic()) > 0:
             self._hub.wait_io(self._fd, READ, left)
         self._forget()
 
     def close(self) -> None:
         """Say goodbye and wait for nothing."""
-        self.connection.close()
+        self._close_connection()
         self._forget()
+
+    def _close_connection(self) -> None:
+        # A cursor that is garbage is closed by whichever greenlet collects it, while its connection
+        # comes back: that greenlet waits for an answer.
+        with contextlib.suppress(Exception):  # it has closed itself
+            self._hub.end_waits(self.connection.fileno())
+        self.connection.close()
 
     def sever(self) -> None:
         """In a forked child: let the descriptors that it shares with its parent lead nowhere.

@@ -129,3 +129,45 @@ def test_psycogreen_of_the_readme_in_post_fork_order(psycopg: str) -> None:
         "from psycogreen.gevent import patch_psycopg; patch_psycopg(); settings()" + CONCURRENT
     )
     assert "ticks while waiting: many" in output
+
+
+def test_a_greenlet_that_waits_on_a_connection_while_it_is_closed_goes_on(psycopg: str) -> None:
+    """It collects the cursor of another one, whose connection comes back meanwhile."""
+    if not psycopg:
+        pytest.skip("psycopg2 refuses it: https://www.psycopg.org/docs/advanced.html#green-support")
+    run(
+        """
+from gevent import monkey; monkey.patch_all()
+settings(MAX_CONNS=2)
+import gc, gevent
+from django.db import connection
+gc.disable()
+
+def rows():
+    cursor = connection.chunked_cursor()
+    try:
+        cursor.execute("SELECT generate_series(1, 10000)")
+        while True:
+            yield cursor.fetchmany(10)
+    finally:
+        cursor.close()
+
+def leave_a_cursor():
+    left = rows()
+    next(left)
+    garbage = [left]
+    garbage.append(garbage)
+    del left, garbage
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(0.02)")
+
+def collect():
+    gevent.sleep(0.01)
+    gc.collect()
+
+for _ in range(50):
+    both = [gevent.spawn(leave_a_cursor), gevent.spawn(collect)]
+    gevent.joinall(both, timeout=20)
+    assert all(greenlet.ready() for greenlet in both)
+"""
+    )

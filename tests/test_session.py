@@ -191,3 +191,17 @@ def test_test_databases_are_cloned_and_dropped_with_a_used_pool(
     assert observer("SELECT 1 FROM pg_database WHERE datname = %s", clone)
     creation.destroy_test_db(suffix="7", verbosity=0)
     assert not observer("SELECT 1 FROM pg_database WHERE datname = %s", clone)
+
+
+def test_the_drivers_own_connect_is_what_opens_connections(
+    database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tracers patch it; and they see it once for each physical connection."""
+    one, seen = database(MAX_CONNS=1), []
+    driver = one.connection.Database
+    connect = driver.connect
+    monkeypatch.setattr(
+        driver, "connect", lambda *args, **kwargs: seen.append(1) or connect(*args, **kwargs)
+    )
+    twice(one, "SELECT 1")
+    assert len(seen) == 1

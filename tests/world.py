@@ -335,6 +335,8 @@ class World:
     def wait_io(self, fd: int, events: int, timeout: float | None) -> int:
         return self._fds[fd].watch(timeout)
 
+    def end_waits(self, fd: int) -> None: ...
+
     def poller(self, fd: int) -> Callable[[], object]:
         server = self._fds[fd]
         return lambda: server.ended

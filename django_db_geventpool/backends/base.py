@@ -16,11 +16,12 @@ from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base as postgresql
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
-from .. import drivers, registry
+from .. import checks, drivers, registry  # noqa: F401  (importing the checks registers them)
 from ..checkout import Checkout
 from ..config import OPTIONS
 from ..pool import Pool
 from .creation import PooledDatabaseCreation
+from .validation import PooledDatabaseValidation
 
 #: Seconds. libpq's own is none: a request would wait for minutes for a server that does not answer.
 DEFAULT_CONNECT_TIMEOUT = 10
@@ -30,6 +31,7 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
     """Django's wrapper on a pool. The names ``pool`` and ``_connection_pools`` are Django's."""
 
     creation_class = PooledDatabaseCreation
+    validation_class = PooledDatabaseValidation
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
         super().__init__(settings_dict, alias=alias)  # PostGIS looks for it among the keywords

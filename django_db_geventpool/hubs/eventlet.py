@@ -21,6 +21,9 @@ _os = patcher.original("os")
 _select = patcher.original("select")
 
 
+_waits: dict[int, list[_Wait]] = {}  # who waits in wait_io(), by file descriptor
+
+
 def make_lock() -> AbstractContextManager[Any]:
     lock: AbstractContextManager[Any] = patcher.original("threading").Lock()
     return lock
@@ -81,31 +84,58 @@ def on_owner_end(callback: Callable[..., object]) -> Callable[[], object]:
     return lambda: reference  # the closure keeps the weak reference, and so its callback, alive
 
 
+class _Wait:
+    """One greenlet's wait, which whatever happens first brings to its end."""
+
+    def __init__(self) -> None:
+        self._greenlet: Any = greenthread.getcurrent()
+
+    def end(self, ready: int) -> None:
+        if self._greenlet is not None:
+            self._greenlet.switch(ready)
+
+    def throw(self, *error: Any) -> None:
+        if self._greenlet is not None:
+            self._greenlet.throw(*error)
+
+    def is_over(self) -> None:
+        self._greenlet = None
+
+
 def wait_io(fd: int, events: int, timeout: float | None) -> int:
     hub = hubs.get_hub()
-    current = greenthread.getcurrent()
+    wait = _Wait()
+    waits = _waits.setdefault(fd, [])
+    waits.append(wait)
     listeners = []
     timer = None
     try:
         # trampoline() refuses to wait for both directions at once, as psycopg 3 does on sending.
         for event_, kind in ((READ, hub.READ), (WRITE, hub.WRITE)):
             if events & event_:
-                listeners.append(
-                    hub.add(kind, fd, _switch_to(current, event_), current.throw, None)
-                )
+                listeners.append(hub.add(kind, fd, _ends(wait, event_), wait.throw, None))
         if timeout is not None:
-            timer = hub.schedule_call_global(timeout, current.switch, 0)
+            timer = hub.schedule_call_global(timeout, wait.end, 0)
         ready: int = hub.switch()
         return ready
     finally:
+        wait.is_over()
+        waits.remove(wait)
+        if not waits and _waits.get(fd) is waits:
+            del _waits[fd]
         for listener in listeners:
             hub.remove(listener)
         if timer is not None:
             timer.cancel()
 
 
-def _switch_to(greenlet: Any, ready: int) -> Callable[[int], object]:
-    return lambda _fd: greenlet.switch(ready)
+def _ends(wait: _Wait, ready: int) -> Callable[[int], object]:
+    return lambda _fd: wait.end(ready)
+
+
+def end_waits(fd: int) -> None:
+    for wait in _waits.pop(fd, ()):
+        hubs.get_hub().schedule_call_global(0, wait.end, READ | WRITE)
 
 
 def poller(fd: int) -> Callable[[], object]:

@@ -14,6 +14,8 @@ import gevent
 from gevent import hub as _hub
 from gevent import monkey
 
+from . import READ, WRITE
+
 NAME = "gevent"
 IS_GREEN = True
 
@@ -24,6 +26,9 @@ _start_new_thread: Callable[..., int] = monkey.get_original("_thread", "start_ne
 _native: Any = monkey.get_original("_thread", "_local")()
 _read: Callable[[int, int], bytes] = monkey.get_original("os", "read")
 _close: Callable[[int], None] = monkey.get_original("os", "close")
+
+
+_waits: dict[int, list[Any]] = {}  # who waits in wait_io(), by file descriptor
 
 
 def make_lock() -> AbstractContextManager[Any]:
@@ -151,6 +156,8 @@ def wait_io(fd: int, events: int, timeout: float | None) -> int:
     switch: Any = _hub.Waiter(hub)
     watcher = hub.loop.io(fd, events)
     timer = None
+    waits = _waits.setdefault(fd, [])
+    waits.append(switch)
     try:
         watcher.start(switch.switch, pass_events=True)
         if timeout is not None:
@@ -159,9 +166,17 @@ def wait_io(fd: int, events: int, timeout: float | None) -> int:
         ready: int = switch.get()
         return ready & events
     finally:
+        waits.remove(switch)
+        if not waits and _waits.get(fd) is waits:
+            del _waits[fd]
         watcher.close()
         if timer is not None:
             timer.close()
+
+
+def end_waits(fd: int) -> None:
+    for switch in _waits.pop(fd, ()):
+        _run_soon(switch.hub, switch.switch, READ | WRITE)
 
 
 def poller(fd: int) -> Callable[[], object]:

@@ -85,7 +85,13 @@ def wait_io(fd: int, events: int, timeout: float | None) -> int:
         return sum(ready for _, ready in selector.select(timeout))
 
 
+def end_waits(fd: int) -> None:
+    pass
+
+
 def poller(fd: int) -> Callable[[], object]:
+    if not hasattr(select, "poll"):  # Windows; and eventlet takes it away
+        return lambda: select.select([fd], [], [], 0)[0]
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     return partial(poll.poll, 0)

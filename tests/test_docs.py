@@ -1,0 +1,23 @@
+"""What the docs name is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_tests_that_the_table_of_hazards_names_exist() -> None:
+    text = (ROOT / "docs" / "hazards.md").read_text()
+    rows = re.findall(r"^\| (\d+) \|", text, re.MULTILINE)
+    assert [int(row) for row in rows] == list(range(1, 33))
+    named = re.findall(r"`(test_\w+\.py)(?:::(test_\w+))?`", text)
+    assert len(named) > 40
+    missing = [
+        f"{file}::{name}"
+        for file, name in named
+        if not (path := ROOT / "tests" / file).exists()
+        or (name and f"def {name}(" not in path.read_text())
+    ]
+    assert missing == []
