@@ -144,22 +144,27 @@ class Session:
             # If that fails, the statement may still come to its end in time.
             with contextlib.suppress(Exception), self._hub.limit(END_TIMEOUT):
                 self._cancel(self._hub, END_TIMEOUT)
-        self._close_connection()
+        self._end_waits()
+        self.connection.close()
         while not self._gone() and (left := deadline - self._hub.monotonic()) > 0:
             self._hub.wait_io(self._fd, READ, left)
         self._forget()
 
     def close(self) -> None:
         """Say goodbye and wait for nothing."""
-        self._close_connection()
+        self.connection.close()
         self._forget()
 
-    def _close_connection(self) -> None:
-        # A cursor that is garbage is closed by whichever greenlet collects it, while its connection
-        # comes back: that greenlet waits for an answer.
-        with contextlib.suppress(Exception):  # it has closed itself
-            self._hub.end_waits(self.connection.fileno())
-        self.connection.close()
+    def _end_waits(self) -> None:
+        """A cursor that is garbage is closed by whichever greenlet happens to collect it.
+
+        If the connection comes back meanwhile, that greenlet still waits for an answer. It must
+        not touch the connection once that is closed: to a driver in C that is freed memory.
+        """
+        if self.state is not State.DEAD:
+            message = "this connection was given back, and dropped, while somebody waited on it"
+            error = self._driver.OperationalError(message)
+            self._hub.end_waits(self.connection.fileno(), error)
 
     def sever(self) -> None:
         """In a forked child: let the descriptors that it shares with its parent lead nowhere.

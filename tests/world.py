@@ -212,7 +212,7 @@ class Opener:
 class World:
     """Hub and driver of one pool, its server, and the choice of what happens next."""
 
-    NAME, IS_GREEN = "world", True
+    NAME, IS_GREEN, OperationalError = "world", True, Lost
 
     def __init__(self, choose: Callable[[int], int], deaf_every: int = 0) -> None:
         self._choose = choose
@@ -335,7 +335,7 @@ class World:
     def wait_io(self, fd: int, events: int, timeout: float | None) -> int:
         return self._fds[fd].watch(timeout)
 
-    def end_waits(self, fd: int) -> None: ...
+    def end_waits(self, fd: int, error: Exception) -> None: ...
 
     def poller(self, fd: int) -> Callable[[], object]:
         server = self._fds[fd]

@@ -33,6 +33,9 @@ class Driver(Protocol):
     def NAME(self) -> str: ...
 
     @property
+    def OperationalError(self) -> type[Exception]: ...
+
+    @property
     def CONNECT_OPTIONS(self) -> dict[str, Any]:
         """Keyword arguments of ``connect()``, unless the settings have their own."""
 

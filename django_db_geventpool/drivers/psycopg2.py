@@ -15,6 +15,8 @@ from . import Canceller, State
 
 NAME = "psycopg2"
 
+OperationalError = psycopg2.OperationalError
+
 logger = logging.getLogger("django_db_geventpool")
 
 _STATES = {

@@ -17,6 +17,7 @@ from . import Canceller, State
 
 NAME = "psycopg3"
 
+OperationalError = psycopg.OperationalError
 CONNECT_OPTIONS: dict[str, Any] = {}
 
 T = TypeVar("T")

@@ -71,10 +71,11 @@ class Hub(Protocol):
     def wait_io(self, fd: int, events: int, timeout: float | None) -> int:
         """Wait cooperatively until *fd* is ready; the ready events, 0 after *timeout* seconds."""
 
-    def end_waits(self, fd: int) -> None:
-        """Let everybody who waits for *fd* go on, in a turn of their own; it is about to be closed.
+    def end_waits(self, fd: int, error: Exception) -> None:
+        """Raise *error* in everybody who waits for *fd*, which is about to be closed.
 
-        No event would ever come for it. Where threads wait, this does nothing.
+        No event would ever come for it. Returns when they have gone on. Where threads wait, this
+        does nothing.
         """
 
     def poller(self, fd: int) -> Callable[[], object]:

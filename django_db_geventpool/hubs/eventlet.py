@@ -133,9 +133,12 @@ def _ends(wait: _Wait, ready: int) -> Callable[[int], object]:
     return lambda _fd: wait.end(ready)
 
 
-def end_waits(fd: int) -> None:
-    for wait in _waits.pop(fd, ()):
-        hubs.get_hub().schedule_call_global(0, wait.end, READ | WRITE)
+def end_waits(fd: int, error: Exception) -> None:
+    waits = _waits.pop(fd, ())
+    for wait in waits:
+        hubs.get_hub().schedule_call_global(0, wait.throw, error)
+    if waits:
+        sleep(0)
 
 
 def poller(fd: int) -> Callable[[], object]:

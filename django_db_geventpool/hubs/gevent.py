@@ -14,8 +14,6 @@ import gevent
 from gevent import hub as _hub
 from gevent import monkey
 
-from . import READ, WRITE
-
 NAME = "gevent"
 IS_GREEN = True
 
@@ -174,9 +172,12 @@ def wait_io(fd: int, events: int, timeout: float | None) -> int:
             timer.close()
 
 
-def end_waits(fd: int) -> None:
-    for switch in _waits.pop(fd, ()):
-        _run_soon(switch.hub, switch.switch, READ | WRITE)
+def end_waits(fd: int, error: Exception) -> None:
+    waits = _waits.pop(fd, ())
+    for switch in waits:
+        _run_soon(switch.hub, switch.throw, error)
+    if waits:
+        sleep(0)
 
 
 def poller(fd: int) -> Callable[[], object]:

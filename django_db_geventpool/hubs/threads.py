@@ -85,7 +85,7 @@ def wait_io(fd: int, events: int, timeout: float | None) -> int:
         return sum(ready for _, ready in selector.select(timeout))
 
 
-def end_waits(fd: int) -> None:
+def end_waits(fd: int, error: Exception) -> None:
     pass
 
 
