@@ -90,7 +90,9 @@ def post_worker_init(worker):
     gc.disable()
 
 def worker_exit(server, worker):
-    import gevent
+    import gevent, os
+    if os.getpid() != worker.pid:
+        return  # the master calls it too, for one that is gone
     from django.db import connection
     pool = connection.geventpool
     try:
