@@ -92,6 +92,9 @@ class Proxy:
     def stop(self) -> None:
         self._program.tell("stop")
 
+    def hang_up(self) -> None:
+        self._program.tell("hang_up")
+
     def reset(self) -> None:
         self._program.tell("reset")
 

@@ -10,6 +10,8 @@ Commands, each in force until the next:
     Pass everything on.
 ``stop``
     Cut every connection and do not listen: a connect is refused, and cannot be counted.
+``hang_up``
+    Cut every connection, and pass new ones on.
 ``reset``
     Reset each new connection as soon as it is accepted, and so counted. Those of now go on.
 ``deaf``
@@ -137,19 +139,19 @@ class Proxy:
             link.budget = self.budget
             if mode == "half_open" and not link.forgotten.done():
                 link.forgotten.set_result(None)
+        if mode == "stop" and self._listener is not None:
+            self._listener.close()
+            self._listener = None
         if mode == "deaf":
             self.hearing.clear()
         else:
             self.hearing.set()
-        if mode == "stop":
-            await self._stop()
-        elif self._listener is None:
+        if mode in ("stop", "hang_up"):
+            await self._cut_all()
+        if mode != "stop" and self._listener is None:
             self._listener = await asyncio.start_server(self._accept, sock=bound(self.port))
 
-    async def _stop(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+    async def _cut_all(self) -> None:
         links = list(self._links)
         for link in links:
             link.cut()

@@ -130,8 +130,7 @@ def test_after_an_outage_waiting_and_later_requests_are_served(
     until(lambda: two.pool.stats().in_use == 2 and len(two.server_pids()) == 2)
     waiting = [spawn(two.query, "SELECT 42") for _ in range(10)]
     until(lambda: two.pool.stats().waiting == 10)
-    proxy.stop()
-    proxy.start()
+    proxy.hang_up()
     for task in holding:
         assert is_outage(task.error())
     end_sessions(two, observer)
@@ -142,8 +141,7 @@ def test_after_an_outage_waiting_and_later_requests_are_served(
 def test_idle_connections_that_were_cut_fail_no_query(database: Any, proxy: Proxy) -> None:
     three = database(proxy.settings, MAX_CONNS=3)
     warm(three, 3)
-    proxy.stop()
-    proxy.start()
+    proxy.hang_up()
     for task in [spawn(three.query, "SELECT 42") for _ in range(6)]:
         assert task.result() == 42
 
@@ -172,8 +170,7 @@ def test_a_connection_that_is_cut_in_a_transaction_loses_no_slot(
     one = database(proxy.settings, MAX_CONNS=1)
     with pytest.raises((OperationalError, InterfaceError)), transaction.atomic(using=one.alias):
         one.query("SELECT 1")
-        proxy.stop()
-        proxy.start()
+        proxy.hang_up()
         one.query("SELECT 1")
     one.connection.close()  # Django has connected again, to switch autocommit on
     assert spawn(one.query, "SELECT 42").result() == 42
@@ -242,10 +239,13 @@ def test_a_rollback_on_a_silent_server_ends(
 
 def test_a_failed_connect_is_told_to_all_who_wait(database: Any, proxy: Proxy) -> None:
     five = database(proxy.settings, MAX_CONNS=5, WAIT_TIMEOUT=None)
-    proxy.reset()
-    for task in [spawn(five.query, "SELECT 1") for _ in range(30)]:
+    proxy.deaf()
+    tasks = [spawn(five.query, "SELECT 1") for _ in range(30)]
+    until(lambda: five.pool.stats().waiting == 30 and len(proxy.counts().connects) == 5)
+    proxy.cut(0)  # all five fail, and any later one too
+    for task in tasks:
         assert is_outage(task.error())
-    assert len(proxy.counts().connects) <= 5
+    assert len(proxy.counts().connects) == 5
 
 
 def test_a_failed_connect_is_told_to_one_while_a_connection_is_held(

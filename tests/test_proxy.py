@@ -83,6 +83,15 @@ def test_stop_cuts_and_refuses_until_it_starts_again(proxy: Proxy, client: Any) 
     assert ask(client()) in (b"S", b"N")
 
 
+def test_hang_up_cuts_and_goes_on(proxy: Proxy, client: Any) -> None:
+    one = client()
+    ask(one)
+    proxy.hang_up()
+    assert is_over(one)
+    assert proxy.counts().open == 0
+    assert ask(client()) in (b"S", b"N")
+
+
 def test_reset_counts_what_it_resets_and_keeps_what_is_open(proxy: Proxy, client: Any) -> None:
     one = client()
     until(lambda: proxy.counts().open == 1)
