@@ -7,13 +7,14 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from threading import Event
 from typing import Any, Callable
 
 import pytest
 
 from matrix.postgres import Server, ServerUnavailable, server
 
-from .tasks import until
+from .tasks import spawn, until
 
 ENGINE = os.environ.get("TEST_ENGINE", "django_db_geventpool.backends.postgresql_psycopg")
 SERVER: Server  # from pytest_configure() on
@@ -119,6 +120,22 @@ class Database:
     def execute(self, sql: str) -> None:
         with self.connection.cursor() as cursor:
             cursor.execute(sql)
+
+    def warm(self, number: int) -> None:
+        """Open so many connections, idle afterwards."""
+        holds, may_end = [], Event()
+
+        def hold() -> None:
+            self.query("SELECT 1")
+            holds.append(1)
+            may_end.wait(30)
+
+        tasks = [spawn(hold) for _ in range(number)]
+        until(lambda: len(holds) == number)
+        may_end.set()
+        for task in tasks:
+            task.result()
+        until(lambda: self.pool.stats().idle == number)
 
     def server_pids(self) -> list[int]:
         """The sessions of this database, as the server counts them."""

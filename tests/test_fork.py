@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from .plugin_hub import HUB
-from .tasks import spawn, until
+from .tasks import until
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="https://docs.python.org/3/library/os.html"),
@@ -44,8 +44,7 @@ def in_child(work: Any) -> Any:
 
 def test_a_child_never_uses_or_ends_the_parents_sessions(database: Any) -> None:
     three = database(MAX_CONNS=3)
-    for task in [spawn(three.query, "SELECT pg_sleep(0.05) IS NOT NULL") for _ in range(3)]:
-        task.result()
+    three.warm(3)
     until(lambda: three.pool.stats().idle == 3)
     three.connection.set_autocommit(False)  # one of them is checked out, in a transaction
     held = three.query("SELECT pg_backend_pid()")

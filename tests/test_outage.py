@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from threading import Event
 from typing import Any, Callable
 
 import pytest
@@ -23,23 +22,6 @@ greenlets_only = pytest.mark.skipif(
 
 #: A loaded machine may take so many seconds more than a time limit says.
 SLACK = 10.0
-
-
-def warm(database: Any, number: int) -> None:
-    """Open so many connections, idle afterwards."""
-    holds, may_end = [], Event()
-
-    def hold() -> None:
-        database.query("SELECT 1")
-        holds.append(1)
-        may_end.wait(30)
-
-    tasks = [spawn(hold) for _ in range(number)]
-    until(lambda: len(holds) == number)
-    may_end.set()
-    for task in tasks:
-        task.result()
-    until(lambda: database.pool.stats().idle == number)
 
 
 def end_sessions(database: Any, observer: Any) -> None:
@@ -99,7 +81,7 @@ def test_a_refused_connect_is_an_error_and_loses_no_slot(database: Any, proxy: P
         assert is_outage(task.error())
     until(lambda: two.pool.stats().empty == 2)
     proxy.start()
-    warm(two, 2)
+    two.warm(2)
 
 
 def test_a_reset_connect_is_an_error_and_loses_no_slot(database: Any, proxy: Proxy) -> None:
@@ -109,7 +91,7 @@ def test_a_reset_connect_is_an_error_and_loses_no_slot(database: Any, proxy: Pro
         assert is_outage(task.error())
     until(lambda: two.pool.stats().empty == 2)
     proxy.start()
-    warm(two, 2)
+    two.warm(2)
 
 
 def test_connect_timeout_holds_against_a_deaf_server(database: Any, proxy: Proxy) -> None:
@@ -119,7 +101,7 @@ def test_connect_timeout_holds_against_a_deaf_server(database: Any, proxy: Proxy
         assert is_outage(task.error())
     until(lambda: two.pool.stats().empty == 2)
     proxy.start()
-    warm(two, 2)
+    two.warm(2)
 
 
 def test_after_an_outage_waiting_and_later_requests_are_served(
@@ -140,7 +122,7 @@ def test_after_an_outage_waiting_and_later_requests_are_served(
 
 def test_idle_connections_that_were_cut_fail_no_query(database: Any, proxy: Proxy) -> None:
     three = database(proxy.settings, MAX_CONNS=3)
-    warm(three, 3)
+    three.warm(3)
     proxy.hang_up()
     for task in [spawn(three.query, "SELECT 42") for _ in range(6)]:
         assert task.result() == 42
@@ -178,7 +160,7 @@ def test_a_connection_that_is_cut_in_a_transaction_loses_no_slot(
 
 def test_a_slow_answer_is_a_right_one(database: Any, proxy: Proxy) -> None:
     two = database(proxy.settings, MAX_CONNS=2)
-    warm(two, 2)
+    two.warm(2)
     proxy.slow(1000, 0.001)
     sql = "SELECT string_agg(n::text, ' ') FROM generate_series(1, 5000) AS n"
     for task in [spawn(two.query, sql) for _ in range(4)]:
@@ -299,7 +281,7 @@ def test_no_request_fails_after_a_restart(
     database: Any, restartable_server: RestartableServer, how: str
 ) -> None:
     three = database(restartable_server.settings, MAX_CONNS=3)
-    warm(three, 3)
+    three.warm(3)
     restartable_server.restart(how)
     for task in [spawn(three.query, "SELECT 42") for _ in range(9)]:
         assert task.result() == 42

@@ -185,8 +185,7 @@ def test_client_side_settings_of_one_borrower_are_gone_for_the_next(database: An
 
 def test_idle_connections_that_the_server_ended_fail_no_query(database: Any, observer: Any) -> None:
     three = database(MAX_CONNS=3)
-    for task in [spawn(three.query, "SELECT pg_sleep(0.05) IS NOT NULL") for _ in range(3)]:
-        task.result()
+    three.warm(3)
     dead = three.server_pids()
     assert len(dead) == three.pool.stats().idle == 3
     for pid in dead:

@@ -15,7 +15,6 @@ from django.db.models.fields.json import KT
 from django.test import override_settings
 
 from .models import Item
-from .plugin_hub import HUB
 from .tasks import spawn
 
 
@@ -158,11 +157,6 @@ def test_the_next_physical_connection_uses_the_password_of_now(database: Any) ->
 
 
 @pytest.mark.timeout(30)
-@pytest.mark.skipif(
-    HUB == "eventlet",
-    reason="hung once in 30 runs with psycopg2, not understood yet; eventlet is in bugfix mode: "
-    "https://eventlet.readthedocs.io/en/latest/asyncio/migration.html",
-)
 def test_connect_timeout_holds_against_a_server_that_never_answers(database: Any) -> None:
     """By itself psycopg2 on a hub ignores it, as PQconnectPoll does:
     https://www.postgresql.org/docs/current/libpq-connect.html

@@ -142,6 +142,15 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
             self._checkout.session.cursors.add(cursor)
         return cursor
 
+    def set_autocommit(self, autocommit: bool, *args: Any, **kwargs: Any) -> None:
+        """Where there is no connection, the next one begins with autocommit by itself.
+
+        atomic() asks for it after a rollback has failed, and would wait for another connection.
+        """
+        if autocommit and self.connection is None and self.settings_dict["AUTOCOMMIT"]:
+            return
+        super().set_autocommit(autocommit, *args, **kwargs)
+
     # -- closing: the way back
 
     def _close(self) -> None:

@@ -78,8 +78,13 @@ CONNECT_OPTIONS: dict[str, Any] = {"cursor_factory": Cursor}
 
 
 def make_green(hub: Hub) -> None:
-    """Install a wait callback, unless psycogreen or the site has installed one."""
-    if extensions.get_wait_callback() is not None:
+    """Install a wait callback, unless psycogreen or the site has installed one.
+
+    eventlet installs its own when it patches; that one knows no time limit, and is replaced.
+    """
+    callback = extensions.get_wait_callback()
+    origin = getattr(callback, "__module__", None)
+    if callback is not None and origin != "eventlet.support.psycopg2_patcher":
         return
 
     def wait(connection: Any) -> None:
