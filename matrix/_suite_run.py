@@ -89,8 +89,10 @@ class Suite:
         for name in (self.database, f"{self.database}_other"):
             self.ask(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
-    def run(self, side: str, environment: dict[str, Any]) -> Results:
-        """Every test with one engine.
+    def run(
+        self, side: str, environment: dict[str, Any], labels: list[str] | None = None
+    ) -> Results:
+        """Every test with one engine, or those of *labels*.
 
         :raises RunFailed: if the suite does not come to its end, within its limit of time.
         """
@@ -101,7 +103,9 @@ class Suite:
             for _ in range(MOST_RESTARTS + 1):
                 self.drop_databases()
                 try:
-                    code = self.process(side, record, output, began + self.options.limit)
+                    code = self.process(
+                        side, labels or self.labels, record, output, began + self.options.limit
+                    )
                 finally:
                     self.drop_databases()
                 outcomes, details, complete = read(lines(record))
@@ -121,12 +125,14 @@ class Suite:
                     file.write(json.dumps(entry) + "\n")
         raise RunFailed(f"{side}: {MOST_RESTARTS + 1} processes ended before their time: {log}")
 
-    def process(self, side: str, record: Path, output: Any, deadline: float) -> int:
+    def process(
+        self, side: str, labels: list[str], record: Path, output: Any, deadline: float
+    ) -> int:
         """One process of runtests.py under gevent; its exit code."""
         monkey = [sys.executable, "-m", "gevent.monkey", "runtests.py"]
         options = ["--settings=matrix._suite_settings", "--noinput", "--parallel=1"]
         process = subprocess.Popen(
-            [*monkey, *options, *self.labels],
+            [*monkey, *options, *labels],
             cwd=self.tests,
             env={
                 **os.environ,

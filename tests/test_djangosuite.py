@@ -63,6 +63,13 @@ def test_what_fails_with_stock_alone_is_told_and_passes() -> None:
     assert differs(bad="passed") == {"only_stock": ["bad"], "ok": True}
 
 
+def test_what_fails_with_ours_once_and_passes_again_is_told_and_passes() -> None:
+    comparison = compare({"a": "passed", "b": "passed"}, {"a": "failed", "b": "failed"}, (), ())
+    again = comparison.after({"a": "passed", "b": "failed"})
+    assert (again.unsteady, again.failing, again.ok) == (["a"], ["b"], False)
+    assert comparison.after({"a": "passed", "b": "passed"}).ok
+
+
 def test_an_exception_covers_the_test_that_it_names() -> None:
     assert differs("good", good="failed") == {"excepted": ["good"], "ok": True}
     assert differs("good", good=None) == {"excepted": ["good"], "ok": True}
