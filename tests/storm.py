@@ -238,7 +238,8 @@ def slots_lost() -> int:
         until(lambda: len(borrowed) == MAX_CONNS)
     done.append(True)
     for task in tasks:
-        task.join()
+        if (error := task.error()) is not None:
+            print(f"not borrowed: {error!r}; {pool.stats()}")
     return MAX_CONNS - len(borrowed)
 
 

@@ -53,6 +53,7 @@ if HUB == "gevent":
 
         def kill(self) -> None:
             self.greenlet.kill()
+            self.running = False  # also if it had not begun
 
     def pause(seconds: float = 0) -> None:
         gevent.sleep(seconds)
@@ -71,6 +72,7 @@ elif HUB == "eventlet":
         def kill(self) -> None:
             self.greenlet.kill()
             pause()
+            self.running = False  # also if it had not begun
 
     def pause(seconds: float = 0) -> None:
         eventlet.sleep(seconds)
