@@ -44,7 +44,10 @@ class Lifetime:
         def set_timer() -> None:
             self.stop()
             delay = max(0.0, due - self._hub.monotonic())
-            self._cancel_timer = self._hub.call_later(delay, tidy)
+            try:
+                self._cancel_timer = self._hub.call_later(delay, tidy)
+            except RuntimeError:  # no thread to be had; whatever goes idle next tries again
+                self.rang()
 
         return set_timer
 

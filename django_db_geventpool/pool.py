@@ -38,7 +38,7 @@ from .errors import (
 )
 from .hubs import Hub, Waiter
 from .lifetime import Lifetime
-from .session import Opener, Session
+from .session import Opener, Session, sever
 from .stats import PoolStats
 
 logger = logging.getLogger("django_db_geventpool")
@@ -132,7 +132,7 @@ class Pool:
 
         Waits at most *timeout* seconds until the last session has left the server; True if it
         has. What is held after that keeps its slot until it is returned, also if the pool is
-        opened again meanwhile.
+        opened again meanwhile (and then, with new ones, the answer is False).
         """
         with self._lock:
             self._closed = True
@@ -140,6 +140,7 @@ class Pool:
             todo: list[Then] = [each.waiter.wake for each in self._waiting if each.waiter]
             self._waiting.clear()
             todo += self._retire_idle()
+            self._lifetime.rang()
         self._lifetime.stop()
         _do(todo)
         return self._await(lambda: self._used() == 0, timeout)
@@ -177,9 +178,11 @@ class Pool:
         """
         self._lock = self._hub.make_lock()  # whoever held it did not come along
         self._closed = True
+        self._generation += 1  # its openers go on in the child, too
         kept = [*self._idle, *self._held]
+        sever(self._hub.waited_fds())  # of connects that are under way, for example
         for session in kept:
-            session.sever()
+            sever(session.fds())
         self._idle = []
         for checkout in self._held.values():
             checkout.session = None
@@ -252,18 +255,20 @@ class Pool:
             if delay:
                 self._hub.sleep(delay)
             session = Session(self._driver, self._hub, opener, generation)
+            session.set_up()
             self._lifetime.begin(session)
         except BaseException as problem:
             error = problem
             let_go_of_locals(problem)
         with self._lock:
             self._opening -= 1
-            if session is not None:
+            if session is not None and error is None:
                 self._backoff.succeeded()
                 todo = [self._place(session)]
             else:
                 self._backoff.failed()
                 todo = self._disappoint(opener, error)
+                todo += [self._retire(session)] if session is not None else []
             failures = self._backoff.failures
             todo += self._plan()
         _do(todo)
@@ -493,10 +498,6 @@ def _tidy(reference: weakref.ref[Pool]) -> None:
     pool = reference()
     if pool is not None:
         pool.tidy()
-
-
-def _nothing() -> None:
-    pass
 
 
 def _do(todo: list[Then]) -> None:

@@ -41,10 +41,14 @@ class Opener:
         )
 
     def connect(self) -> Connection:
-        return self._class(self.settings, self._alias).open_physical()
+        return self._wrapper().open_physical()
 
     def set_up(self, connection: Connection) -> None:
-        self._class(self.settings, self._alias).set_up_physical(connection)
+        self._wrapper().set_up_physical(connection)
+
+    def _wrapper(self) -> PooledDatabaseWrapper:
+        # The dictionary is the site's, who may change it: what it was found by counts.
+        return self._class({**self.settings, **self._identity}, self._alias)
 
 
 class _Entry:

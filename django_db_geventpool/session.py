@@ -15,6 +15,8 @@ from .hubs import READ, Hub
 #: How long a session may take to end once it has been told to, in seconds. Its slot is given on
 #: after that in any case: a server that does not answer must not take the pool down with it.
 END_TIMEOUT = 1.0
+#: How long the statements may take that Django sends on a new connection, in seconds.
+SET_UP_TIMEOUT = 5.0
 
 
 class Opener(Protocol):
@@ -24,10 +26,10 @@ class Opener(Protocol):
     """
 
     def connect(self) -> Connection:
-        """A physical connection, set up for its borrowers. May wait, and may fail."""
+        """A physical connection. May wait, and may fail."""
 
     def set_up(self, connection: Connection) -> None:
-        """Do to a connection again what the server forgets at DISCARD ALL."""
+        """Do to a new connection, or to one after DISCARD ALL, what its borrowers expect."""
 
 
 class Session:
@@ -81,8 +83,20 @@ class Session:
             self.close()
             raise
 
+    def set_up(self) -> None:
+        """connect_timeout is over with the login; a server can fall silent after that as well."""
+        try:
+            with self._hub.limit(SET_UP_TIMEOUT):
+                self.opener.set_up(self.connection)
+        except TimeoutError:
+            raise self._driver.OperationalError(
+                f"a new connection could not be set up within {SET_UP_TIMEOUT:.0f} s: "
+                "the server does not answer"
+            ) from None
+
     def __del__(self) -> None:
-        self._forget()
+        with contextlib.suppress(Exception):  # at the end of the process all may be gone
+            self._forget()
 
     @property
     def state(self) -> State:
@@ -166,21 +180,12 @@ class Session:
             error = self._driver.OperationalError(message)
             self._hub.end_waits(self.connection.fileno(), error)
 
-    def sever(self) -> None:
-        """In a forked child: let the descriptors that it shares with its parent lead nowhere.
-
-        The child has the greenlets of its parent, too, and its hub goes on with them: they would
-        take answers away that the parent waits for.
-        """
-        ours, theirs = _socket.socketpair()  # not the one that a hub has patched
-        theirs.close()
+    def fds(self) -> list[int]:
+        """Its file descriptors: the connection's own, and the duplicate."""
         fds = [self._fd]
         with contextlib.suppress(Exception):  # it has closed itself
             fds.append(self.connection.fileno())
-        for fd in fds:
-            if fd >= 0:
-                dup2(ours.fileno(), fd)
-        ours.close()
+        return fds
 
     def _gone(self) -> bool:
         """Whether the server's side is closed. Throws away what was not read yet; no waiting.
@@ -198,6 +203,20 @@ class Session:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             self._hub.close_fd(fd)
+
+
+def sever(fds: list[int]) -> None:
+    """In a forked child: let the descriptors that it shares with its parent lead nowhere.
+
+    The child has the greenlets of its parent, too, and its hub goes on with them: they would take
+    answers away that the parent waits for.
+    """
+    ours, theirs = _socket.socketpair()  # not the one that a hub has patched
+    theirs.close()
+    for fd in fds:
+        if fd >= 0:
+            dup2(ours.fileno(), fd)
+    ours.close()
 
 
 def _never() -> bool:

@@ -45,7 +45,7 @@ MUTANTS = {
     "MAX_CONNS is not looked at": ("is_full = self._used() >=", "is_full = 0 >"),
     "a waiter is served but not woken up": (
         "            return checkout.waiter.wake\n",
-        "            return _nothing\n",
+        "            return lambda: None\n",
     ),
     "a slot that is empty again wakes nobody up": (
         "            todo = self._plan()\n            todo += self._replace",

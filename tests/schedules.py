@@ -54,6 +54,7 @@ class Scenario:
     gives_back: str = "always"  # or "never", or "unless killed"
     deaf_every: int = 0
     closes_within: float | None = None
+    holds: float = 0.0  # seconds between the last statement and the return
 
     def config(self) -> PoolConfig:
         names = "max_conns reuse_conns min_conns wait_timeout max_idle max_lifetime reset"
@@ -73,6 +74,8 @@ SCENARIOS = (
     Scenario(min_conns=1, max_idle=10.0, max_lifetime=30.0),
     Scenario(max_conns=2, reuse_conns=2, max_idle=10.0),
     Scenario(deaf_every=2, leaves=State.DIRTY),
+    Scenario(clients=1, rounds=2, kinds=2),
+    Scenario(max_lifetime=30.0, holds=40.0),
 )
 
 
@@ -88,11 +91,12 @@ def any_scenario(draw: random.Random) -> Scenario:
         min_conns=draw.randint(0, reuse_conns),
         wait_timeout=draw.choice((None, None, 0.0, 5.0)),
         max_idle=draw.choice((None, 10.0)),
-        max_lifetime=draw.choice((None, 30.0)),
+        max_lifetime=draw.choice((None, 8.0)),
         reset=draw.choice(("rollback", "discard")),
         leaves=draw.choice((State.READY, State.DIRTY)),
         gives_back=draw.choice(("always", "unless killed", "never")),
         deaf_every=draw.choice((0, 0, 3)),
+        holds=draw.choice((0.0, 0.0, 0.0, 9.0)),
         closes_within=draw.choice((None, None, None, 0.0, 5.0)),
     )
 
@@ -129,7 +133,7 @@ class Run:
     def run(self) -> None:
         """:raises Violation: where the pool broke a promise."""
         for number in range(self.scenario.clients):
-            self.world.start("client", self._client, self._kinds[number % len(self._kinds)])
+            self.world.start("client", self._client, number)
         if self.scenario.closes_within is not None:
             self.world.start("closer", self._closer, self.scenario.closes_within)
         for _ in range(MOST_STEPS):
@@ -147,11 +151,11 @@ class Run:
 
     # -- the programs
 
-    def _client(self, opener: Opener) -> None:
+    def _client(self, number: int) -> None:
         borrower = _Borrower()
-        for _ in range(self.scenario.rounds):
+        for turn in range(number, number + self.scenario.rounds):
             try:
-                self._use(borrower, opener)
+                self._use(borrower, self._kinds[turn % len(self._kinds)])
             except (Timeout, Lost, Refused, PoolError):
                 pass  # as applications do
             except BaseException:
@@ -166,6 +170,8 @@ class Run:
             borrower.checkout = self.pool.acquire(borrower, opener)
             self._check_loan(borrower.checkout.session, opener)
         borrower.checkout.connection.statement(self.scenario.leaves)
+        if self.scenario.holds:
+            self.world.sleep(self.scenario.holds)
 
     def _give_back(self, borrower: _Borrower) -> None:
         checkout, borrower.checkout = borrower.checkout, None

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from .plugin_hub import HUB
-from .tasks import until
+from .plugin_proxy import Proxy
+from .tasks import pause, spawn, until
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="https://docs.python.org/3/library/os.html"),
@@ -40,6 +41,25 @@ def in_child(work: Any) -> Any:
     os.close(writer)
     os.waitpid(pid, 0)
     return answer
+
+
+@pytest.mark.skipif(
+    HUB != "gevent",
+    reason="greenlets survive a fork: https://www.gevent.org/api/gevent.os.html",
+)
+def test_a_connect_that_is_under_way_stays_with_the_parent(database: Any, proxy: Proxy) -> None:
+    one = database(proxy.settings, MAX_CONNS=1)
+    proxy.slow(20, 0.05)
+    task = spawn(one.query, "SELECT 42")
+    until(lambda: one.pool.stats().opening == 1 and proxy.counts().connects)
+    pause(0.1)  # in the midst of the login
+
+    def work() -> str:
+        pause(1)  # the child's hub goes on with the connect that it has inherited
+        return "ended"
+
+    assert in_child(work) == "ended"
+    assert task.result() == 42
 
 
 def test_a_child_never_uses_or_ends_the_parents_sessions(database: Any) -> None:

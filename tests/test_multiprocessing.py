@@ -133,13 +133,16 @@ def test_a_fork_while_a_query_runs_does_not_take_its_answer_away() -> None:
         + PROGRAM
         + """
 answers = []
-threads = [threading.Thread(target=lambda: answers.append(ask("SELECT 42 FROM pg_sleep(0.3)")))
+threads = [threading.Thread(target=lambda: answers.append(ask("SELECT 42 FROM pg_sleep(1)")))
            for _ in range(8)]
 for thread in threads: thread.start()
-time.sleep(0.1)
+while ask("SELECT count(*) FROM pg_stat_activity"
+          " WHERE application_name = %s AND query LIKE %s", NAME, "SELECT 42%%") < 8:
+    ask("SELECT pg_stat_clear_snapshot() IS NULL")  # this is all one transaction
+    time.sleep(0.01)
 
 def wait_a_little(answer):
-    time.sleep(1)
+    time.sleep(2)
     answer.send(ask("SELECT 43"))
 
 assert in_children(wait_a_little) == [43]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
@@ -108,3 +109,16 @@ def test_notifications_for_one_borrower_do_not_reach_the_next(database: Any) -> 
         assert raw.notifies == []
     else:
         assert list(raw.notifies(timeout=0)) == []
+
+
+def test_dates_are_read_after_a_reset_whatever_the_roles_own_style_is(database: Any) -> None:
+    """psycopg2 sets the style once, when it connects."""
+    one = database(MAX_CONNS=1, RESET="discard")
+    one.execute("ALTER ROLE CURRENT_USER SET datestyle TO 'German, DMY'")
+    try:
+        one.connection.close_pool()
+        for _ in range(3):
+            assert one.query("SELECT date '2026-11-22'") == datetime.date(2026, 11, 22)
+            next_borrower(one)
+    finally:
+        one.execute("ALTER ROLE CURRENT_USER RESET datestyle")

@@ -172,6 +172,22 @@ def test_connect_timeout_holds_against_a_server_that_never_answers(database: Any
     assert one.query("SELECT 1") == 1
 
 
+def test_connect_timeout_may_come_from_the_environment(
+    database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "2")
+    one = database(MAX_CONNS=1)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        settings = one.connection.settings_dict
+        other = {"HOST": "127.0.0.1", "PORT": str(mute.getsockname()[1])}
+        before = {name: settings[name] for name in other}
+        settings.update(other)
+        with pytest.raises(OperationalError, match="timeout expired"):
+            one.connection.ensure_connection()
+        settings.update(before)
+    assert one.query("SELECT 1") == 1
+
+
 def test_test_databases_are_cloned_and_dropped_with_a_used_pool(
     test_database: str, observer: Any
 ) -> None:

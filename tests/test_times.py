@@ -252,3 +252,24 @@ def test_a_connection_that_cannot_be_renewed_is_dropped(world: World) -> None:
     client.checkout.connection.server.end()
     client.give()
     assert pool.stats().empty == 1
+
+
+def test_time_limits_hold_in_a_pool_that_was_opened_again(world: World) -> None:
+    pool = make_pool(world, MAX_IDLE=60)
+    use(world, pool)
+    world.start("closer", pool.close, 0)
+    world.pass_time(0)
+    pool.open()
+    use(world, pool)
+    assert pool.stats().idle == 1
+    world.pass_time(60)
+    assert pool.stats().idle == world.open_sessions() == 0
+
+
+def test_a_server_that_falls_silent_after_the_login_is_given_up(world: World) -> None:
+    pool, opener = make_pool(world, MAX_CONNS=1), Opener(world)
+    opener.set_up = lambda connection: world.sleep(1000)  # type: ignore[method-assign]
+    client = Client(world, pool, opener)
+    world.pass_time(10)
+    assert "could not be set up within 5 s" in str(client.error)
+    assert pool.stats().empty == 1 and world.open_sessions() == 0

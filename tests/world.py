@@ -206,7 +206,7 @@ class Opener:
         return Connection(self._world, self)
 
     def set_up(self, connection: Connection) -> None:
-        connection.statement()
+        connection.statement()  # a new connection's, and after DISCARD ALL
 
 
 class World:
@@ -336,6 +336,9 @@ class World:
         return self._fds[fd].watch(timeout)
 
     def end_waits(self, fd: int, error: Exception) -> None: ...
+
+    def waited_fds(self) -> list[int]:
+        return []
 
     def poller(self, fd: int) -> Callable[[], object]:
         server = self._fds[fd]

@@ -88,17 +88,8 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
             self.connection.commit()
 
     def open_physical(self) -> Any:
-        """Connect, and set up what lasts as long as the connection. See ``registry.Opener``.
-
-        With the parameters of this moment: passwords are rotated.
-        """
-        connection = super().get_new_connection(self.get_connection_params())
-        try:
-            self.set_up_physical(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        """Connect, with the parameters of this moment: passwords are rotated."""
+        return super().get_new_connection(self.get_connection_params())
 
     def set_up_physical(self, connection: Any) -> None:
         """Role, time zone and whatever else Django sets for a session: its own code."""

@@ -49,7 +49,7 @@ class Driver(Protocol):
         """The client-side settings that a borrower may change, as they are now. No I/O."""
 
     def restore(self, connection: Connection, settings: object) -> None:
-        """Put those settings back on a READY connection. No I/O."""
+        """Put those settings back on a READY connection."""
 
     def discard(self, connection: Connection) -> None:
         """Make the server, and the library, forget the state of a READY session."""

@@ -105,7 +105,7 @@ def _connect_deadline(connection: Any) -> float | None:
     """libpq looks at connect_timeout only where it waits by itself; None when connected."""
     if connection.status != extensions.STATUS_SETUP:
         return None
-    seconds = int(extensions.parse_dsn(connection.dsn).get("connect_timeout", 0))
+    seconds = int(connection.info.dsn_parameters.get("connect_timeout") or 0)
     return time.monotonic() + max(2, seconds) if seconds > 0 else None  # 2 as libpq does
 
 
@@ -132,6 +132,7 @@ def restore(connection: Any, settings: object) -> None:
 def discard(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DISCARD ALL")
+        cursor.execute("SET datestyle TO 'ISO'")  # psycopg2 reads no other; it sets it at connect
     connection.notifies.clear()  # what the last borrower listened for
 
 

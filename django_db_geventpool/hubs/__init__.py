@@ -78,6 +78,9 @@ class Hub(Protocol):
         does nothing.
         """
 
+    def waited_fds(self) -> list[int]:
+        """Those for which somebody waits in wait_io()."""
+
     def poller(self, fd: int) -> Callable[[], object]:
         """A function that tells whether *fd* can be read right now, without waiting."""
 

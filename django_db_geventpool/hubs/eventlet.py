@@ -141,6 +141,10 @@ def end_waits(fd: int, error: Exception) -> None:
         sleep(0)
 
 
+def waited_fds() -> list[int]:
+    return list(_waits)
+
+
 def poller(fd: int) -> Callable[[], object]:
     poll = _select.poll()
     poll.register(fd, _select.POLLIN)

@@ -74,7 +74,10 @@ def spawn(function: Callable[..., object], *args: object) -> None:
     if _get_ident() == MAIN_THREAD_IDENT:
         gevent.spawn(function, *args)
     else:  # gevent.threadpool's: that hub runs only while its thread waits on it, maybe never again
-        _start_new_thread(_in_a_thread, (function, args))
+        try:
+            _start_new_thread(_in_a_thread, (function, args))
+        except RuntimeError:  # no more threads to be had: then in this one
+            function(*args)
 
 
 def _in_a_thread(function: Callable[..., object], args: tuple[object, ...]) -> None:
@@ -178,6 +181,10 @@ def end_waits(fd: int, error: Exception) -> None:
         _run_soon(switch.hub, switch.throw, error)
     if waits:
         sleep(0)
+
+
+def waited_fds() -> list[int]:
+    return list(_waits)
 
 
 def poller(fd: int) -> Callable[[], object]:

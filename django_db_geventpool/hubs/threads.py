@@ -89,6 +89,10 @@ def end_waits(fd: int, error: Exception) -> None:
     pass
 
 
+def waited_fds() -> list[int]:
+    return []  # a child has no thread of its parent's but the one that forked
+
+
 def poller(fd: int) -> Callable[[], object]:
     if not hasattr(select, "poll"):  # Windows; and eventlet takes it away
         return lambda: select.select([fd], [], [], 0)[0]
