@@ -43,8 +43,9 @@ if os.environ.get("PROJECT_HUB") == "gevent":
 elif os.environ.get("PROJECT_HUB") == "eventlet":
     import eventlet; eventlet.monkey_patch()
 os.environ["DJANGO_SETTINGS_MODULE"] = "project_settings"
-from django.core.management import execute_from_command_line
-execute_from_command_line(sys.argv)
+if __name__ == "__main__":  # not in the children that --parallel starts
+    from django.core.management import execute_from_command_line
+    execute_from_command_line(sys.argv)
 """
 
 MODELS = """
