@@ -136,7 +136,6 @@ class Session:
         if state is State.READY:
             self._driver.discard(self.connection)
             self.opener.set_up(self.connection)
-            self._driver.restore(self.connection, self._settings)
             state = self.state
         return state
 

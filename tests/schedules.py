@@ -274,6 +274,15 @@ def anywhere(seed: int, module: ModuleType = pool_module) -> Run:
     )
 
 
+def hunt(module: ModuleType) -> None:
+    """:raises Violation: if the pool of *module* breaks a promise soon."""
+    for scenario in SCENARIOS:
+        for _ in near(scenario, places=1, module=module):
+            pass
+    for seed in range(5000):
+        anywhere(seed, module)
+
+
 def perform(
     scenario: Scenario, choose: Callable[[int, int], int], module: ModuleType = pool_module
 ) -> Run:

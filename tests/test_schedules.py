@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from .mutants import MUTANTS, mutant
-from .schedules import SCENARIOS, Scenario, anywhere, near
+from .schedules import SCENARIOS, Scenario, anywhere, hunt, near
 from .world import Violation
 
 
@@ -33,11 +33,7 @@ def test_schedules_drawn_at_random_keep_the_promises() -> None:
 def test_a_fault_in_the_pool_is_found(name: str) -> None:
     module = mutant(name)
     with pytest.raises(Violation):
-        for scenario in SCENARIOS:
-            for _ in near(scenario, places=1, module=module):
-                pass
-        for seed in range(5000):
-            anywhere(seed, module)
+        hunt(module)
 
 
 def test_a_schedule_can_be_repeated() -> None:

@@ -58,17 +58,21 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
         for key in OPTIONS:
             params.pop(key, None)
         params.pop("pool", None)  # falsy, or PoolConfig had refused it; Django < 5.1 leaves it in
+        return params
+
+    def _connect(self, params: dict[str, Any]) -> Any:
+        """A physical connection: what it needs beside Django's parameters no checkout has to do."""
         given = self.settings_dict["OPTIONS"]
         for key, value in drivers.load().CONNECT_OPTIONS.items():
             if key not in given:
                 params[key] = value
         if "service" not in params and "PGCONNECT_TIMEOUT" not in os.environ:
             params.setdefault("connect_timeout", DEFAULT_CONNECT_TIMEOUT)
-        return params
+        return super().get_new_connection(params)
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         if self.alias == NO_DB_ALIAS:  # used once, to create or drop a database
-            return super().get_new_connection(conn_params)
+            return self._connect(conn_params)
         if self._checkout is not None:  # connect() called twice, or .connection set to None
             self.connection = None
             self._give_back()
@@ -89,7 +93,7 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
 
     def open_physical(self) -> Any:
         """Connect, with the parameters of this moment: passwords are rotated."""
-        return super().get_new_connection(self.get_connection_params())
+        return self._connect(self.get_connection_params())
 
     def set_up_physical(self, connection: Any) -> None:
         """Role, time zone and whatever else Django sets for a session: its own code."""
