@@ -18,27 +18,17 @@ connection meanwhile serves it earlier.
 from __future__ import annotations
 
 import logging
-import weakref
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
 
-from .backoff import Backoff
 from .checkout import Borrower, Checkout
 from .config import PoolConfig
 from .drivers import Driver, State
-from .errors import (
-    PoolClosed,
-    PoolError,
-    PoolTimeout,
-    copy_of,
-    let_go_of_locals,
-    timeout_message,
-)
-from .hubs import Hub, Waiter
-from .lifetime import Lifetime
+from .errors import PoolClosed, PoolError, PoolTimeout, let_go_of_locals, timeout_message
+from .hubs import Hub
 from .session import Opener, Session, sever
+from .slots import Slots, Then, do
 from .stats import PoolStats
 
 logger = logging.getLogger("django_db_geventpool")
@@ -48,33 +38,18 @@ RESET_TIMEOUT = 5.0
 #: Seconds that closing waits for connections that are still held.
 CLOSE_TIMEOUT = 5.0
 
-Then = Callable[[], object]  # what to do as soon as the lock is free
 
-
-class Pool:
+class Pool(Slots):
     """The connections of one process to one database alias.
 
     :param name: how messages call it: the alias.
     """
 
     def __init__(self, name: str, config: PoolConfig, hub: Hub, driver: Driver) -> None:
-        self.name = name
-        self.config = config
+        super().__init__(name, config, hub)
         self.call_soon = hub.call_soon
-        self._hub = hub
         self._driver = driver
         self._lock = hub.make_lock()
-        # All of these: read and written under the lock only.
-        self._idle: list[Session] = []  # last in, first out: the warmest one is lent
-        self._held: dict[Session, Checkout] = {}  # lent, or made fit for the next one to hold it
-        self._opening = 0
-        self._closing = 0
-        self._waiting: OrderedDict[Checkout, None] = OrderedDict()  # first come, first served
-        self._backoff = Backoff(hub.monotonic)
-        self._closed = False
-        self._generation = 0
-        self._watchers: dict[Waiter, Callable[[], bool]] = {}  # who waits for a state of the pool
-        self._lifetime = Lifetime(config, hub)
 
     def __repr__(self) -> str:
         return f"<Pool {self.name!r}: {self.stats()}>"
@@ -142,7 +117,7 @@ class Pool:
             todo += self._retire_idle()
             self._lifetime.rang()
         self._lifetime.stop()
-        _do(todo)
+        do(todo)
         return self._await(lambda: self._used() == 0, timeout)
 
     def open(self) -> None:
@@ -160,7 +135,7 @@ class Pool:
         """
         with self._lock:
             todo = self._retire_idle()
-        _do(todo)
+        do(todo)
         return self._await(lambda: self._closing == 0, timeout)
 
     def say_goodbye(self) -> None:
@@ -206,7 +181,7 @@ class Pool:
                     self._idle.remove(session)
                     todo.append(self._retire(session))
             todo += [self._rest(session) for session in self._idle]
-        _do(todo)
+        do(todo)
 
     # -- the steps of a checkout
 
@@ -215,7 +190,7 @@ class Pool:
         assert checkout.waiter is not None
         started = self._hub.monotonic()
         try:
-            _do(todo)
+            do(todo)
             checkout.waiter.wait(self.config.wait_timeout)
             if self._is_assured(checkout):  # of a slot; the connect has a time limit of its own
                 checkout.waiter.wait(None)
@@ -271,7 +246,7 @@ class Pool:
                 todo += [self._retire(session)] if session is not None else []
             failures = self._backoff.failures
             todo += self._plan()
-        _do(todo)
+        do(todo)
         if error is not None:
             name = type(error).__name__
             logger.warning("pool %r: connect %d failed: %s", self.name, failures, name)
@@ -334,7 +309,7 @@ class Pool:
             self._closing -= 1
             todo = self._plan()
             todo += self._replace(session)
-        _do(todo)
+        do(todo)
 
     def owner_ended(self, checkout: Checkout, *_: object) -> None:
         """Its greenlet ended, or its borrower is gone. Runs in the hub, so no I/O and no log."""
@@ -357,149 +332,10 @@ class Pool:
         with self._lock:
             self._watchers[waiter] = is_so
             todo = self._notify()
-        _do(todo)
+        do(todo)
         try:
             waiter.wait(timeout)
         finally:
             with self._lock:
                 came_true = self._watchers.pop(waiter, None) is None
         return came_true
-
-    # -- accounting: the lock is held
-
-    def _used(self) -> int:
-        return len(self._idle) + len(self._held) + self._opening + self._closing
-
-    def _take_idle(self, opener: Opener) -> Session | None:
-        for index in range(len(self._idle) - 1, -1, -1):
-            if self._idle[index].opener is opener:
-                return self._idle.pop(index)
-        return None
-
-    def _lend(self, session: Session, checkout: Checkout) -> None:
-        checkout.session = session
-        self._held[session] = checkout
-
-    def _place(self, session: Session) -> Then:
-        """A session in good order: to a waiter, among the idle, or out."""
-        now = self._hub.monotonic()
-        if session.generation != self._generation or session.expires_at <= now:
-            return self._retire(session)
-        checkout = self._next_waiter(session.opener)
-        if checkout is not None:
-            self._lend(session, checkout)
-            assert checkout.waiter is not None
-            return checkout.waiter.wake
-        if self._waiting or len(self._idle) >= self.config.reuse_conns:
-            return self._retire(session)
-        session.is_new, session.idle_since = False, now
-        self._idle.append(session)
-        return self._rest(session)
-
-    def _retire(self, session: Session) -> Then:
-        self._closing += 1
-        return partial(self._hub.spawn, self._end, session)
-
-    def _retire_idle(self) -> list[Then]:
-        sessions, self._idle = self._idle, []
-        return [self._retire(session) for session in sessions]
-
-    def _next_waiter(self, opener: Opener) -> Checkout | None:
-        """Out of the queue comes the first waiter, if it waits for this kind of connection.
-
-        Among those for whom connections are being opened it may be a later one.
-        """
-        for checkout in islice(self._waiting, self._opening + 1):
-            if checkout.opener is opener:
-                del self._waiting[checkout]
-                return checkout
-        return None
-
-    def _disappoint(self, opener: Opener, error: BaseException | None) -> list[Then]:
-        """A connect failed: whoever waits longest for it is told, the others go on waiting.
-
-        Unless there is nothing to wait for, no connection held or on its way: then all are told.
-        """
-        if not isinstance(error, Exception):
-            error = PoolError(f"pool {self.name!r}: opening a connection was interrupted")
-        told = [self._next_waiter(opener)]
-        if not self._held and not self._opening:
-            told += [checkout for checkout in self._waiting if checkout.opener is opener]
-        todo: list[Then] = []
-        for checkout in told:
-            if checkout is not None:
-                self._waiting.pop(checkout, None)
-                checkout.error = error if not todo else copy_of(error)
-                assert checkout.waiter is not None
-                todo.append(checkout.waiter.wake)
-        return todo
-
-    def _plan(self) -> list[Then]:
-        """Whatever lets the waiters get on: open in empty slots, clear slots of other kinds."""
-        todo: list[Then] = []
-        for checkout in islice(self._waiting, self._opening, None):
-            if not self._may_open():
-                break
-            todo.append(self._begin(checkout.opener))
-        while (
-            self._idle
-            and self._used() >= self.config.max_conns
-            and self._opening + self._closing < len(self._waiting)
-        ):
-            todo.append(self._retire(self._idle.pop(0)))
-        return todo + self._notify()
-
-    def _may_open(self) -> bool:
-        """Into an empty slot; while connects fail, one at a time."""
-        is_full = self._used() >= self.config.max_conns
-        return not (is_full or (self._backoff.failures and self._opening))
-
-    def _begin(self, opener: Opener) -> Then:
-        """Take an empty slot, and open a connection in it."""
-        self._opening += 1
-        delay = self._backoff.delay()
-        return partial(self._hub.spawn, self._open, opener, self._generation, delay)
-
-    def _replace(self, ended: Session) -> list[Then]:
-        """Another connection where there would be fewer than MIN_CONNS. It is tried once."""
-        enough = self._used() - self._closing >= self.config.min_conns
-        if enough or self._closed or not self._may_open():
-            return []
-        return [self._begin(ended.opener)]
-
-    def _due(self, session: Session) -> float:
-        surplus = self._used() - self._closing > self.config.min_conns
-        return self._lifetime.end(session, surplus=surplus)
-
-    def _rest(self, session: Session) -> Then:
-        """What sees to it that an idle session is closed when its time is over."""
-        # Weakly: the timer is not to keep a pool alive that nobody uses any more.
-        return self._lifetime.schedule(self._due(session), partial(_tidy, weakref.ref(self)))
-
-    def _notify(self) -> list[Then]:
-        """Wake those for whom the pool is now in the state that they wait for."""
-        ready = [waiter for waiter, is_so in self._watchers.items() if is_so()]
-        for waiter in ready:
-            del self._watchers[waiter]
-        return [waiter.wake for waiter in ready]
-
-    def _stats(self) -> PoolStats:
-        return PoolStats(
-            size=self.config.max_conns,
-            idle=len(self._idle),
-            in_use=len(self._held),
-            opening=self._opening,
-            closing=self._closing,
-            waiting=len(self._waiting),
-        )
-
-
-def _tidy(reference: weakref.ref[Pool]) -> None:
-    pool = reference()
-    if pool is not None:
-        pool.tidy()
-
-
-def _do(todo: list[Then]) -> None:
-    for then in todo:
-        then()

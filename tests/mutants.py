@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from types import ModuleType
+from unittest import mock
 
-from django_db_geventpool import pool
+from django_db_geventpool import pool, slots
 
-#: What is wrong: what stands in pool.py, what stands there instead.
+#: What is wrong: what stands in pool.py or slots.py, what stands there instead.
 MUTANTS = {
     "a kill of a waiter is not caught": (
         "        except BaseException:\n            with self._lock:\n",
@@ -52,8 +54,8 @@ MUTANTS = {
         "            todo = []\n            todo += self._replace",
     ),
     "a failed connect wakes nobody else up": (
-        "            todo += self._plan()\n        _do(todo)\n        if error",
-        "        _do(todo)\n        if error",
+        "            todo += self._plan()\n        do(todo)\n        if error",
+        "        do(todo)\n        if error",
     ),
     "a slot is empty before its session has ended": (
         "            session.end()\n",
@@ -99,11 +101,15 @@ MUTANTS = {
 
 
 def mutant(name: str) -> ModuleType:
-    """The pool's module with this fault."""
+    """The pool's module with this fault, in itself or in the accounting that it builds on."""
     old, new = MUTANTS[name]
-    source = inspect.getsource(pool)
-    assert source.count(old) == 1, f"pool.py has changed: {old!r} stands there no more"
-    module = ModuleType("django_db_geventpool.mutant")
-    module.__package__ = "django_db_geventpool"
-    exec(compile(source.replace(old, new), f"<{name}>", "exec"), module.__dict__)
-    return module
+    sources = {module.__name__: inspect.getsource(module) for module in (slots, pool)}
+    count = sum(source.count(old) for source in sources.values())
+    assert count == 1, f"the pool has changed: {old!r} stands there {count} times"
+    faulty = {}
+    with mock.patch.dict(sys.modules):
+        for place, source in sources.items():
+            faulty[place] = sys.modules[place] = module = ModuleType(place)
+            module.__package__ = "django_db_geventpool"
+            exec(compile(source.replace(old, new), f"<{name}>", "exec"), module.__dict__)
+    return faulty[pool.__name__]
