@@ -92,7 +92,7 @@ def test_a_server_that_does_not_answer_is_named() -> None:
 
 def test_an_unknown_provider_is_refused() -> None:
     with (
-        pytest.raises(ServerUnavailable, match="container or embedded"),
+        pytest.raises(ServerUnavailable, match="container, embedded, pgbouncer or postgis"),
         server({"PG_PROVIDER": "cloud"}),
     ):
         pass
