@@ -28,6 +28,10 @@ SETTINGS = {
     "log_connections": "0",
     "log_disconnections": "0",
 }
+#: When a client is gone in mid-query, PgBouncer closes its own connection, which the server would
+#: find out at the end of the statement: psycopg2 hangs up before anybody can cancel.
+#: https://www.postgresql.org/docs/current/runtime-config-connection.html
+CONNECT_QUERY = "SET client_connection_check_interval = 100"
 #: Debian's is not on everybody's PATH.
 PLACES = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
 
@@ -60,7 +64,8 @@ class PgBouncer(processes.Daemon):
             "auth_user": behind.user,
             "admin_users": behind.user,
         }
-        lines = ["[databases]", f"* = host=127.0.0.1 port={behind.port}", "[pgbouncer]"]
+        database = f"host=127.0.0.1 port={behind.port} connect_query='{CONNECT_QUERY}'"
+        lines = ["[databases]", f"* = {database}", "[pgbouncer]"]
         lines += [f"{key} = {value}" for key, value in settings.items()]
         return [behind.program, str(self.secret("pgbouncer.ini", "\n".join(lines) + "\n"))]
 
