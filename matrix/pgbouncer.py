@@ -21,7 +21,7 @@ SETTINGS = {
     "listen_addr": "127.0.0.1",
     "unix_socket_dir": "",
     "pool_mode": "transaction",
-    "default_pool_size": "20",
+    "default_pool_size": "30",
     "max_client_conn": "300",
     "auth_type": "scram-sha-256",
     "ignore_startup_parameters": "extra_float_digits",
