@@ -39,8 +39,9 @@ def pool_size() -> int:
 
 def pool_of(database: Any) -> dict[str, Any]:
     """What PgBouncer counts for this database; other aliases on it are among that."""
-    name = database.connection.settings_dict["NAME"]
-    (row,) = (row for row in ask("SHOW POOLS") if row["database"] == name)
+    settings = database.connection.settings_dict
+    of = settings["NAME"], settings["USER"]
+    (row,) = (row for row in ask("SHOW POOLS") if (row["database"], row["user"]) == of)
     return row
 
 
