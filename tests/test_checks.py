@@ -397,6 +397,7 @@ def test_the_limit_of_the_role_is_kept(database: Any, role: str, limit: int, fir
         assert "its CONNECTION LIMIT is 1." in issue.msg
 
 
+@pytest.mark.session("the server's limits are for its own connections")
 @pytest.mark.parametrize(("limit", "fires"), [(5, True), (6, False)])
 def test_the_limit_of_the_database_is_kept(
     database: Any, role: str, test_database: str, limit: int, fires: bool

@@ -68,7 +68,7 @@ def test_a_child_never_uses_or_ends_the_parents_sessions(database: Any) -> None:
     until(lambda: three.pool.stats().idle == 3)
     three.connection.set_autocommit(False)  # one of them is checked out, in a transaction
     held = three.query("SELECT pg_backend_pid()")
-    parents = three.server_pids()
+    parents = three.sessions()
 
     def work() -> list[int]:
         pids = [three.query("SELECT pg_backend_pid()")]
@@ -79,4 +79,4 @@ def test_a_child_never_uses_or_ends_the_parents_sessions(database: Any) -> None:
     children = in_child(work)
     assert not set(children) & set(parents)
     assert three.query("SELECT pg_backend_pid()") == held
-    assert three.server_pids() == parents
+    assert three.sessions() == parents

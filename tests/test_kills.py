@@ -60,7 +60,7 @@ def is_well(database: Any) -> None:
     """Its only slot can be used, and the server has nothing else of it."""
     until(lambda: database.pool.stats().in_use + database.pool.stats().closing == 0)
     assert database.query("SELECT 42") == 42
-    assert len(database.server_pids()) == 1
+    assert len(database.sessions()) == 1
 
 
 def test_in_mid_query(database: Any, observer: Any, strike: Any) -> None:
@@ -174,13 +174,13 @@ def test_all_slots_come_back_without_garbage_collection(database: Any) -> None:
 
     tasks = [spawn(handle) for _ in range(10)]
     until(lambda: five.pool.stats().in_use == 5 and five.pool.stats().waiting == 5)
-    until(lambda: len(five.server_pids()) == 5)
+    until(lambda: len(five.sessions()) == 5)
     for task in tasks:
         task.kill()
 
     def is_at_rest() -> bool:
         stats = five.pool.stats()
-        return stats.idle + stats.empty == 5 and len(five.server_pids()) == stats.idle
+        return stats.idle + stats.empty == 5 and len(five.sessions()) == stats.idle
 
     until(is_at_rest)
     assert five.query("SELECT 42") == 42
@@ -219,7 +219,7 @@ def test_a_handler_that_catches_the_kill_and_queries_on_loses_no_slot(database: 
             return one.query("SELECT 42")
 
     task = spawn(handle)
-    until(lambda: one.pool.stats().in_use == 1 and len(one.server_pids()) == 1)
+    until(lambda: one.pool.stats().in_use == 1 and len(one.sessions()) == 1)
     spawn(task.kill)  # it waits for the task's end
     assert task.result() == 42
     until(lambda: one.pool.stats().idle == 1)

@@ -18,19 +18,19 @@ def test_sixty_tasks_at_once_on_a_cold_pool_open_four_connections(database: Any)
     tasks = [spawn(four.query, "SELECT pg_sleep(0.02) IS NOT NULL") for _ in range(60)]
     peak = 0
     while any(task.running for task in tasks):
-        peak = max(peak, len(four.server_pids()))
+        peak = max(peak, len(four.sessions()))
         pause()
     for task in tasks:
         assert task.result() is True
     assert peak == 4
-    assert len(four.server_pids()) == 4
+    assert len(four.sessions()) == 4
 
 
 def test_idle_connections_fall_to_reuse_conns(database: Any) -> None:
     five = database(MAX_CONNS=5, REUSE_CONNS=2)
     for task in [spawn(five.query, "SELECT pg_sleep(0.01) IS NOT NULL") for _ in range(20)]:
         task.result()
-    until(lambda: len(five.server_pids()) == 2)
+    until(lambda: len(five.sessions()) == 2)
     assert five.pool.stats().idle == 2
 
 
@@ -40,7 +40,7 @@ def test_churn_of_surplus_connections_never_passes_the_limit(database: Any) -> N
     count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
     counts = [task.result() for task in [spawn(two.query, count, two.alias) for _ in range(60)]]
     assert set(counts) <= {1, 2}
-    until(lambda: not two.server_pids())
+    until(lambda: not two.sessions())
 
 
 def test_the_timeout_names_the_alias(database: Any) -> None:
@@ -61,6 +61,7 @@ def test_copies_of_a_wrapper_count_within_the_same_limit(database: Any) -> None:
     copy.close()
 
 
+@pytest.mark.session("the startup parameter 'options' is refused")
 def test_a_copy_with_other_settings_never_gets_a_connection_of_the_original(database: Any) -> None:
     one = database(MAX_CONNS=1)
     one.query("SELECT 1")
@@ -73,6 +74,7 @@ def test_a_copy_with_other_settings_never_gets_a_connection_of_the_original(data
     other.close()
 
 
+@pytest.mark.session("the startup parameter 'options' is refused")
 def test_copies_with_other_settings_count_within_the_limit_too(database: Any) -> None:
     two = database(MAX_CONNS=2)
     for number in range(5):
@@ -82,9 +84,10 @@ def test_copies_with_other_settings_count_within_the_limit_too(database: Any) ->
             cursor.execute("SHOW search_path")
             assert cursor.fetchone() == (f"tenant{number}",)
         copy.close()
-        assert len(two.server_pids()) <= 2
+        assert len(two.sessions()) <= 2
 
 
+@pytest.mark.session("SET ROLE")
 def test_a_failed_set_up_does_not_stay_with_the_connection(database: Any) -> None:
     one = database(MAX_CONNS=1, assume_role="latecomer")
     with pytest.raises(Exception, match="latecomer"):
@@ -103,11 +106,12 @@ def test_a_failed_set_up_does_not_stay_with_the_connection(database: Any) -> Non
 def test_queries_of_several_tasks_run_at_the_same_time(database: Any) -> None:
     """Each waits for a lock that only the last one frees: in sequence they would never end."""
     three = database(MAX_CONNS=3)
-    three.query("SELECT pg_advisory_lock(4711) IS NULL")
+    three.connection.set_autocommit(False)
+    three.query("SELECT pg_advisory_xact_lock(4711) IS NULL")
     waiting = [
         spawn(three.query, "SELECT pg_advisory_xact_lock_shared(4711) IS NULL") for _ in range(2)
     ]
     until(lambda: three.pool.stats().in_use == 3)
-    three.query("SELECT pg_advisory_unlock(4711)")
+    three.connection.commit()
     for task in waiting:
         task.result()

@@ -10,9 +10,12 @@ import pytest
 from .scripts import run
 from .test_green import needs
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(os, "fork"), reason="https://docs.python.org/3/library/multiprocessing.html"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not hasattr(os, "fork"), reason="https://docs.python.org/3/library/multiprocessing.html"
+    ),
+    pytest.mark.session("the programs know their sessions by their pids"),
+]
 
 PATCHED = "from gevent import monkey; monkey.patch_all()\n"
 

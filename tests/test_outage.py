@@ -109,7 +109,7 @@ def test_after_an_outage_waiting_and_later_requests_are_served(
 ) -> None:
     two = database(proxy.settings, MAX_CONNS=2)
     holding = [spawn(two.query, "SELECT pg_sleep(60)") for _ in range(2)]
-    until(lambda: two.pool.stats().in_use == 2 and len(two.server_pids()) == 2)
+    until(lambda: two.pool.stats().in_use == 2 and len(two.sessions()) == 2)
     waiting = [spawn(two.query, "SELECT 42") for _ in range(10)]
     until(lambda: two.pool.stats().waiting == 10)
     proxy.hang_up()
@@ -187,7 +187,7 @@ def test_tasks_killed_while_they_wait_for_a_silent_server_give_their_slots_back(
     """More of them than a hub has threads to cancel in."""
     some = database(proxy.settings, MAX_CONNS=number)
     tasks = [spawn(some.query, "SELECT pg_sleep(60)") for _ in range(number)]
-    until(lambda: some.pool.stats().in_use == number and len(some.server_pids()) == number)
+    until(lambda: some.pool.stats().in_use == number and len(some.sessions()) == number)
     silence(proxy)
     gc.disable()
     try:
@@ -254,7 +254,7 @@ def test_connects_during_an_outage_are_few_however_many_ask(database: Any, proxy
         loops.all_served_from_now()
     assert all(is_outage(error) for error in loops.errors)
     assert 2 <= connects <= 10 + 25
-    assert len(ten.server_pids()) <= 10
+    assert len(ten.sessions()) <= 10
 
 
 def test_one_connect_at_a_time_is_under_way_after_one_that_failed(

@@ -17,8 +17,8 @@ from .tasks import until
 
 #: What a client may say first, and the server answers with a single letter, S or N.
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
-#: The start of a session in vain: whatever the server says to it is longer than five bytes.
-STARTUP = struct.pack("!ii", 23, 196608) + b"user\0stranger\0\0"
+#: The start of a session: whatever the server says to it is longer than five bytes.
+STARTUP = struct.pack("!ii", 23, 196608) + b"user\0postgres\0\0"
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_half_open_ends_sessions_and_tells_no_client(
     ask(before)
     one.query("SELECT 1")
     proxy.half_open()
-    until(lambda: not one.server_pids())
+    until(lambda: not one.sessions())
     before.sendall(SSL_REQUEST)
     assert is_quiet(before)
     assert one.pool.stats().in_use == proxy.counts().open - 1 == 1

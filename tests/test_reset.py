@@ -9,6 +9,8 @@ import pytest
 
 from .tasks import until
 
+pytestmark = pytest.mark.session("what a request leaves in a session, and DISCARD ALL")
+
 #: What a borrower does, and what the next one asks the server: so it answers if nothing is left.
 TRACES = {
     "a setting": ("SET statement_timeout = 12345", "SHOW statement_timeout", "0"),

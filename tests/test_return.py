@@ -121,7 +121,7 @@ def test_a_task_killed_in_mid_query_gives_its_slot_back(database: Any) -> None:
     gc.disable()
     try:
         task = spawn(one.query, "SELECT pg_sleep(60)")
-        until(lambda: one.pool.stats().in_use == 1 and len(one.server_pids()) == 1)
+        until(lambda: one.pool.stats().in_use == 1 and len(one.sessions()) == 1)
         task.kill()
         assert one.query("SELECT 42") == 42
     finally:
@@ -183,14 +183,15 @@ def test_client_side_settings_of_one_borrower_are_gone_for_the_next(database: An
     one.execute("CREATE TEMP TABLE writes AS SELECT 1")
 
 
+@pytest.mark.session("ends its own connection, and the client learns nothing")
 def test_idle_connections_that_the_server_ended_fail_no_query(database: Any, observer: Any) -> None:
     three = database(MAX_CONNS=3)
     three.warm(3)
-    dead = three.server_pids()
+    dead = three.sessions()
     assert len(dead) == three.pool.stats().idle == 3
     for pid in dead:
         observer("SELECT pg_terminate_backend(%s)", pid)
-    until(lambda: not three.server_pids())
+    until(lambda: not three.sessions())
     for _ in range(3):
         assert spawn(three.query, "SELECT pg_backend_pid()").result() not in dead
 
@@ -240,11 +241,12 @@ def test_an_iterator_left_in_a_failed_transaction_harms_nobody(database: Any) ->
     items.all().delete()
 
 
+@pytest.mark.session("ends its own connection, and the client learns nothing")
 def test_a_connection_that_the_server_ended_is_not_lent_again(database: Any, observer: Any) -> None:
     one = database(MAX_CONNS=1)
     pid = one.query("SELECT pg_backend_pid()")
     observer("SELECT pg_terminate_backend(%s)", pid)
-    until(lambda: pid not in one.server_pids())
+    until(lambda: pid not in one.sessions())
     with pytest.raises(Exception, match="terminat|closed|lost"):
         one.query("SELECT 1")
     one.connection.close()

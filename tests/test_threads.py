@@ -23,6 +23,7 @@ def in_thread() -> Any:
     threads.kill()
 
 
+@pytest.mark.session("a session outlives its client, and has the same pid for the next")
 def test_a_native_thread_borrows_and_gives_back(database: Any, in_thread: Any) -> None:
     one = database(MAX_CONNS=1, REUSE_CONNS=0)
 
