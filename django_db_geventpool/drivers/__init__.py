@@ -88,7 +88,8 @@ def require(name: str, engine: str) -> None:
         )
     if name == "psycopg2":
         psycopg2, no_psycopg2 = _import("psycopg2")
-        if psycopg2 is None:
+        # Where psycopg 3 is there, psycopg2cffi has not been put in its place.
+        if psycopg2 is None and _import("psycopg2cffi")[0] is None:
             raise ImproperlyConfigured(
                 f"ENGINE {engine!r} runs on psycopg2, which cannot be imported ({no_psycopg2}). "
                 f"Install it: pip install {_PSYCOPG2}."
