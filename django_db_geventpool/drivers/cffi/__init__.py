@@ -18,6 +18,8 @@ be imported, and Django and a site's own code then find what they expect of psyc
   each value (``value in empty_values``). In ``values.py``, and so are these, where values were
   changed on their way: the microseconds of an interval (DurationField), "null" in an array
   (ArrayField), ranges in arrays, text with a NUL in it, members of an IntEnum.
+* A connection's set-up where the role's or the server's DateStyle is not ISO, which never ends on a
+  hub; OperationalError where the server has ended the connection. In ``connection.py``.
 * A named cursor's ``close()`` in a failed transaction, or after its query has failed: Django calls
   it in both cases (``db/models/sql/compiler.py``). In ``cursor.py``.
 * Submodules by the name of psycopg2: ``psycopg2cffi.compat.register()`` alone would give second
@@ -32,6 +34,7 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
+from types import ModuleType
 
 _SUBMODULES = ("_json", "_range", "errorcodes", "extensions", "extras", "pool", "tz")
 
@@ -48,19 +51,21 @@ def install() -> None:
         return
     if not _can_import("psycopg2cffi"):
         return
-    psycopg2cffi = sys.modules["psycopg2"] = sys.modules["psycopg2cffi"]
+    sys.modules["psycopg2"] = sys.modules["psycopg2cffi"]
     for name in _SUBMODULES:
         with warnings.catch_warnings():
             # Escapes in its docstrings, where these are compiled: nothing to do with the site.
             warnings.filterwarnings("ignore", "invalid escape sequence")
-            module = importlib.import_module(f"psycopg2cffi.{name}")
-        sys.modules[f"psycopg2.{name}"] = module
+            _provide(name, importlib.import_module(f"psycopg2cffi.{name}"))
     for name in ("errors", "sql"):
-        module = importlib.import_module(f"{__name__}.{name}")
-        sys.modules[f"psycopg2.{name}"] = module
-        setattr(psycopg2cffi, name, module)
+        _provide(name, importlib.import_module(f"{__name__}.{name}"))
     for name in ("connection", "cursor", "values"):  # their import changes its classes
         importlib.import_module(f"{__name__}.{name}")
+
+
+def _provide(name: str, module: ModuleType) -> None:
+    sys.modules[f"psycopg2.{name}"] = module
+    setattr(sys.modules["psycopg2"], name, module)  # where compat.register() has led to a copy
 
 
 def _can_import(name: str) -> bool:

@@ -16,6 +16,7 @@ LIBPQ = Libpq(_libpq.__file__)
 
 _class = extensions.connection
 _status, _is_busy = _class.get_transaction_status, _class._is_busy
+_create_exception = _class._create_exception
 
 
 class ConnectionInfo:
@@ -78,6 +79,24 @@ def _is_busy_or_tells_why(connection: Any) -> Any:
         return _is_busy(connection)
     except extensions.connection.OperationalError:
         raise connection._create_exception() from None
+
+
+def _exception(connection: Any, *args: Any, **kwargs: Any) -> Exception:
+    """Without a SQLSTATE it is a DatabaseError; psycopg2 has another where the server is gone."""
+    error: Exception = _create_exception(connection, *args, **kwargs)
+    if type(error) is connection.DatabaseError and connection.closed:
+        error.__class__ = connection.OperationalError
+    return error
+
+
+def _setup(connection: Any) -> None:
+    """By itself it gets stuck in a status of its own where it has to set the DateStyle."""
+    connection._equote = connection._get_equote()
+    connection._get_encoding()
+    connection._have_cancel_key()
+    if not connection._iso_compatible_datestyle():
+        connection._set_guc("datestyle", "ISO")
+    connection._closed = 0
 
 
 # -- what a transaction begins with: connection.isolation_level, readonly, deferrable
@@ -189,6 +208,8 @@ _class.info = property(ConnectionInfo)
 _class.pgconn_ptr = property(_pgconn_ptr)
 _class.get_transaction_status = _transaction_status
 _class.get_dsn_parameters = lambda connection: connection.info.dsn_parameters
+_class._create_exception = _exception
+_class._setup = _setup
 _class._is_busy = _is_busy_or_tells_why
 _class._begin_transaction = _begin
 _class.set_session = _set_session
