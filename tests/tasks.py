@@ -100,15 +100,6 @@ def spawn(function: Callable[..., Any], *args: Any) -> HubTask:
     return HubTask(function, *args)
 
 
-def collect() -> None:
-    """Where an object lives until it is collected (PyPy), collect those that nobody has.
-
-    CPython has freed them already, except for those in a cycle.
-    """
-    if sys.implementation.name == "pypy":
-        gc.collect()
-
-
 def until(condition: Callable[[], Any], seconds: float = TIMEOUT) -> Any:
     """Let the others run until *condition* holds: for what only the server can tell."""
     import time
@@ -118,3 +109,17 @@ def until(condition: Callable[[], Any], seconds: float = TIMEOUT) -> Any:
         assert time.monotonic() < deadline, "it did not come to pass"
         pause(0.002)
     return value
+
+
+def until_freed(condition: Callable[[], Any]) -> Any:
+    """Like until(), for what comes to pass when an object is freed that nobody has any more.
+
+    CPython has done that already, so it is not helped. PyPy frees when it collects.
+    """
+
+    def freed() -> Any:
+        if sys.implementation.name == "pypy":
+            gc.collect()
+        return condition()
+
+    return until(freed)
