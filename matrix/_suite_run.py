@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from django_db_geventpool.drivers import cffi
+
 from . import _suite_source, postgres
 from ._suite_results import Results, read
 
@@ -55,6 +57,7 @@ class Suite:
         self.labels = options.apps or _suite_source.modules(self.tests)
         self.database = f"djangosuite_{os.getpid()}"
         stock = "django.db.backends.postgresql"
+        cffi.install()  # or it would find no psycopg2 where psycopg2cffi stands in for it
         settings.configure(DATABASES={"default": {"ENGINE": stock, **server.django}})
         django.setup()
 

@@ -2,7 +2,10 @@
 
 import os
 
+from django_db_geventpool.drivers import cffi
 from matrix.postgres import parse_url
+
+cffi.install()  # for Django's own engine; ours does it by itself
 
 _server = parse_url(os.environ["DATABASE_URL"])
 _name = os.environ["DJANGOSUITE_DATABASE"]

@@ -43,7 +43,7 @@ def run(program: str, *path: object, **environ: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=100,  # PyPy takes its time to start
     )
     assert done.returncode == 0, done.stdout
     return done.stdout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from contextlib import suppress
 from typing import Any, Callable
 
@@ -107,3 +109,17 @@ def until(condition: Callable[[], Any], seconds: float = TIMEOUT) -> Any:
         assert time.monotonic() < deadline, "it did not come to pass"
         pause(0.002)
     return value
+
+
+def until_freed(condition: Callable[[], Any]) -> Any:
+    """Like until(), for what comes to pass when an object is freed that nobody has any more.
+
+    CPython has done that already, so it is not helped. PyPy frees when it collects.
+    """
+
+    def freed() -> Any:
+        if sys.implementation.name == "pypy":
+            gc.collect()
+        return condition()
+
+    return until(freed)

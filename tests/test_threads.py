@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from .plugin_hub import HUB
-from .tasks import spawn, until
+from .tasks import spawn, until, until_freed
 
 if HUB != "gevent":
     pytest.skip("gevent's threadpool needs gevent", allow_module_level=True)
@@ -60,4 +60,4 @@ def test_a_native_thread_that_ends_gives_its_connection_back(database: Any) -> N
     threads.spawn(one.query, "SELECT 1").get(timeout=30)
     assert one.pool.stats().in_use == 1
     threads.kill()
-    until(lambda: one.pool.stats().idle == 1)
+    until_freed(lambda: one.pool.stats().idle == 1)
