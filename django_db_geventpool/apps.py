@@ -1,6 +1,14 @@
-"""In INSTALLED_APPS only for the system checks; the engines need no app."""
+"""In INSTALLED_APPS for the system checks, and for psycopg2cffi; the engines need no app.
+
+Whatever Django imports after it finds psycopg2 where psycopg2cffi is installed in its place:
+django.contrib.postgres wants it before there is an engine.
+"""
 
 from django.apps import AppConfig
+
+from .drivers import cffi
+
+cffi.install()
 
 
 class GeventpoolConfig(AppConfig):

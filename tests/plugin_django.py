@@ -7,6 +7,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from importlib.util import find_spec
 from threading import Event
 from typing import Any, Callable
 
@@ -17,6 +18,8 @@ from matrix.postgres import Server, ServerUnavailable, server
 from .tasks import spawn, until
 
 ENGINE = os.environ.get("TEST_ENGINE", "django_db_geventpool.backends.postgresql_psycopg")
+#: The module of the client library that Django runs on here.
+DRIVER = next(filter(find_spec, ("psycopg", "psycopg2", "psycopg2cffi")), "")
 SERVER: Server  # from pytest_configure() on
 _stack = ExitStack()
 _numbers = itertools.count(1)

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from .plugin_django import DRIVER
 from .scripts import run
 
 
@@ -40,6 +41,11 @@ print("hub:", connection.geventpool._hub.NAME)
 done.set(); ticker.join()
 """
 
+# psycogreen wants psycopg2, before the engine is loaded: psycopg2cffi's own way to give it.
+NAMED_PSYCOPG2 = (
+    "from psycopg2cffi import compat; compat.register()\n" if DRIVER == "psycopg2cffi" else ""
+)
+
 QUERY = """
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
@@ -51,14 +57,6 @@ except ImproperlyConfigured as error:
 """
 
 
-@pytest.fixture
-def psycopg() -> str:
-    """The module name of the driver under test."""
-    from django.db.backends.postgresql.psycopg_any import is_psycopg3
-
-    return "psycopg" if is_psycopg3 else "psycopg2"
-
-
 def test_gevent_patched_first() -> None:
     needs("gevent")
     output = run("from gevent import monkey; monkey.patch_all(); settings()" + CONCURRENT)
@@ -67,10 +65,10 @@ def test_gevent_patched_first() -> None:
     assert output.count("now waits on the gevent hub") == 1
 
 
-def test_the_driver_imported_before_gevent_patches(psycopg: str) -> None:
+def test_the_driver_imported_before_gevent_patches() -> None:
     needs("gevent")
     output = run(
-        f"import {psycopg}; from gevent import monkey; monkey.patch_all(); settings()" + CONCURRENT
+        f"import {DRIVER}; from gevent import monkey; monkey.patch_all(); settings()" + CONCURRENT
     )
     assert "ticks while waiting: many" in output
 
@@ -103,13 +101,14 @@ def test_a_hub_that_has_not_patched_the_process_is_refused(hub: str) -> None:
     assert "threads is in charge" in output
 
 
-def test_a_callback_of_psycogreen_is_left_alone(psycopg: str) -> None:
+def test_a_callback_of_psycogreen_is_left_alone() -> None:
     needs("psycogreen")
-    if psycopg != "psycopg2":
+    if DRIVER == "psycopg":
         pytest.skip("psycopg 3 has no wait callback: https://www.psycopg.org/psycopg3/docs/")
     output = run(
         "from gevent import monkey; monkey.patch_all(); settings()\n"
-        "from psycogreen.gevent import patch_psycopg, gevent_wait_callback; patch_psycopg()"
+        + NAMED_PSYCOPG2
+        + "from psycogreen.gevent import patch_psycopg, gevent_wait_callback; patch_psycopg()"
         + CONCURRENT
         + "from psycopg2.extensions import get_wait_callback\n"
         "print('kept:', get_wait_callback() is gevent_wait_callback)"
@@ -119,21 +118,23 @@ def test_a_callback_of_psycogreen_is_left_alone(psycopg: str) -> None:
     assert "now waits on" not in output
 
 
-def test_psycogreen_of_the_readme_in_post_fork_order(psycopg: str) -> None:
+def test_psycogreen_of_the_readme_in_post_fork_order() -> None:
     """Patched by hand before Django is set up, as the public package tells its users."""
     needs("psycogreen")
-    if psycopg != "psycopg2":
+    if DRIVER == "psycopg":
         pytest.skip("psycopg 3 has no wait callback: https://www.psycopg.org/psycopg3/docs/")
     output = run(
         "from gevent import monkey; monkey.patch_all()\n"
-        "from psycogreen.gevent import patch_psycopg; patch_psycopg(); settings()" + CONCURRENT
+        + NAMED_PSYCOPG2
+        + "from psycogreen.gevent import patch_psycopg; patch_psycopg(); settings()"
+        + CONCURRENT
     )
     assert "ticks while waiting: many" in output
 
 
-def test_a_greenlet_that_waits_on_a_connection_while_it_is_closed_goes_on(psycopg: str) -> None:
+def test_a_greenlet_that_waits_on_a_connection_while_it_is_closed_goes_on() -> None:
     """It collects the cursor of another one, whose connection comes back meanwhile."""
-    if psycopg == "psycopg2":
+    if DRIVER == "psycopg2":
         pytest.skip("psycopg2 refuses it: https://www.psycopg.org/docs/advanced.html#green-support")
     run(
         """

@@ -78,9 +78,9 @@ def test_in_mid_query_with_a_libpq_older_than_17(
     if find_spec("psycopg"):
         monkeypatch.setattr("psycopg.capabilities.has_cancel_safe", lambda: False)
     else:
-        from django_db_geventpool.drivers import psycopg2
+        from django_db_geventpool.drivers import libpq
 
-        monkeypatch.setattr(psycopg2, "_GreenCancel", psycopg2._BlockingCancel)
+        monkeypatch.setattr(libpq, "GreenCancel", libpq.BlockingCancel)
     test_in_mid_query(database, observer, strike)
 
 

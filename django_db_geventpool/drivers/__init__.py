@@ -1,9 +1,10 @@
-"""What differs between psycopg 3 and psycopg2: one module each, all with the names of Driver."""
+"""What differs between the client libraries: one module each, all with the names of Driver."""
 
 from __future__ import annotations
 
 import enum
 import importlib
+import sys
 from typing import Any, Callable, Protocol, cast
 
 from django.core.exceptions import ImproperlyConfigured
@@ -58,11 +59,16 @@ class Driver(Protocol):
         """How to stop a statement of this connection later, even after it has closed itself."""
 
 
+#: What gives ``import psycopg2``.
+_PSYCOPG2 = "psycopg2cffi" if sys.implementation.name == "pypy" else "psycopg2-binary"
+
+
 def load() -> Driver:
     """The driver that Django runs on in this process."""
     from django.db.backends.postgresql.psycopg_any import is_psycopg3
 
-    name = "psycopg3" if is_psycopg3 else "psycopg2"
+    # psycopg2 is psycopg2cffi by its own name where that stands in for it: see drivers/cffi.
+    name = "psycopg3" if is_psycopg3 else importlib.import_module("psycopg2").__name__
     return cast(Driver, importlib.import_module(f"{__name__}.{name}"))
 
 
@@ -82,10 +88,11 @@ def require(name: str, engine: str) -> None:
         )
     if name == "psycopg2":
         psycopg2, no_psycopg2 = _import("psycopg2")
-        if psycopg2 is None:
+        # Where psycopg 3 is there, psycopg2cffi has not been put in its place.
+        if psycopg2 is None and _import("psycopg2cffi")[0] is None:
             raise ImproperlyConfigured(
                 f"ENGINE {engine!r} runs on psycopg2, which cannot be imported ({no_psycopg2}). "
-                "Install it: pip install psycopg2-binary."
+                f"Install it: pip install {_PSYCOPG2}."
             )
         if psycopg3 is not None:
             raise ImproperlyConfigured(
