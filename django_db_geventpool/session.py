@@ -48,6 +48,7 @@ class Session:
         "_hub",
         "_readable",
         "_settings",
+        "_unwatch",
         "connection",
         "cursors",
         "expires_at",
@@ -72,6 +73,7 @@ class Session:
         self._hub = hub
         self._fd = -1
         self.connection = connection = opener.connect()
+        self._unwatch = hub.keep_watcher(connection.fileno())
         try:
             self._settings = driver.settings(connection)
             self._cancel = driver.canceller(connection)
@@ -199,6 +201,7 @@ class Session:
             return True
 
     def _forget(self) -> None:
+        self._unwatch()
         fd, self._fd = self._fd, -1
         if fd >= 0:
             self._hub.close_fd(fd)

@@ -335,6 +335,9 @@ class World:
     def wait_io(self, fd: int, events: int, timeout: float | None) -> int:
         return self._fds[fd].watch(timeout)
 
+    def keep_watcher(self, fd: int) -> Callable[[], object]:
+        return lambda: None
+
     def end_waits(self, fd: int, error: Exception) -> None: ...
 
     def waited_fds(self) -> list[int]:

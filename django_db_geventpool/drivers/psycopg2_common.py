@@ -85,25 +85,39 @@ def make_green(hub: Hub) -> None:
     if callback is not None and origin != "eventlet.support.psycopg2_patcher":
         return
 
+    wait_io = hub.wait_io
+
     def wait(connection: Any) -> None:
-        deadline = _connect_deadline(connection)
-        while (state := connection.poll()) != extensions.POLL_OK:
-            events = _EVENTS.get(state)
-            if events is None:
-                raise psycopg2.OperationalError(f"unexpected answer from poll(): {state!r}")
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not hub.wait_io(connection.fileno(), events, left):
-                raise psycopg2.OperationalError("timeout expired: connect_timeout is over")
+        poll = connection.poll
+        state = poll()
+        if connection.status == extensions.STATUS_SETUP:
+            deadline = _connect_deadline(connection)
+            while state != extensions.POLL_OK:
+                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                # libpq tries another address on another socket, so it is asked for each time.
+                if not wait_io(connection.fileno(), _events(state), left):
+                    raise psycopg2.OperationalError("timeout expired: connect_timeout is over")
+                state = poll()
+        elif state != extensions.POLL_OK:
+            fd = connection.fileno()
+            while state != extensions.POLL_OK:
+                wait_io(fd, _events(state), None)
+                state = poll()
 
     extensions.set_wait_callback(wait)
     name = psycopg2.__name__
     logger.info("%s now waits on the %s hub (wait callback installed)", name, hub.NAME)
 
 
+def _events(state: int) -> int:
+    try:
+        return _EVENTS[state]
+    except KeyError:
+        raise psycopg2.OperationalError(f"unexpected answer from poll(): {state!r}") from None
+
+
 def _connect_deadline(connection: Any) -> float | None:
-    """libpq looks at connect_timeout only where it waits by itself; None when connected."""
-    if connection.status != extensions.STATUS_SETUP:
-        return None
+    """libpq looks at connect_timeout only where it waits by itself."""
     seconds = int(connection.info.dsn_parameters.get("connect_timeout") or 0)
     return time.monotonic() + max(2, seconds) if seconds > 0 else None  # 2 as libpq does
 

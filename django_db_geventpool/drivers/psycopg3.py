@@ -52,15 +52,19 @@ def make_green(hub: Hub) -> None:
     if getattr(waiting.wait, "hub", None) == hub.NAME:
         return
 
+    wait_io = hub.wait_io
+
     def wait(
         gen: Generator[int, int, T], fileno: int, interval: float = 0.0, timeout: Any = None
     ) -> T:
-        alarm = _Alarm(interval, timeout)
+        alarm = _alarm(interval, timeout)
         try:
             events = next(gen)
+            if alarm is None:
+                while True:
+                    events = gen.send(wait_io(fileno, events, None))
             while True:
-                ready = hub.wait_io(fileno, events, alarm.seconds())
-                events = gen.send(ready)
+                events = gen.send(wait_io(fileno, events, alarm.seconds()))
                 alarm.check()
         except StopIteration as stop:
             return cast(T, stop.value)
@@ -72,8 +76,7 @@ def make_green(hub: Hub) -> None:
         try:
             fileno, events = next(gen)
             while True:
-                ready = hub.wait_io(fileno, events, alarm.seconds())
-                fileno, events = gen.send(ready)
+                fileno, events = gen.send(wait_io(fileno, events, alarm.seconds()))
                 alarm.check()
         except StopIteration as stop:
             return cast(T, stop.value)
@@ -81,6 +84,11 @@ def make_green(hub: Hub) -> None:
     wait.hub = wait_conn.hub = hub.NAME  # type: ignore[attr-defined]
     waiting.wait, waiting.wait_conn = wait, wait_conn
     logger.info("psycopg %s now waits on the %s hub", psycopg.__version__, hub.NAME)
+
+
+def _alarm(interval: float, timeout: float | None) -> _Alarm | None:
+    """What ends a wait before there is something to read, if anything does."""
+    return _Alarm(interval, timeout) if WAKES_REGULARLY or timeout is not None else None
 
 
 class _Alarm:

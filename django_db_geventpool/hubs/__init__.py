@@ -71,6 +71,12 @@ class Hub(Protocol):
     def wait_io(self, fd: int, events: int, timeout: float | None) -> int:
         """Wait cooperatively until *fd* is ready; the ready events, 0 after *timeout* seconds."""
 
+    def keep_watcher(self, fd: int) -> Callable[[], object]:
+        """Make later waits for *fd* cheaper: call it for a connection that was just opened.
+
+        Returns a function that ends this; call it when the connection is closed.
+        """
+
     def end_waits(self, fd: int, error: Exception) -> None:
         """Raise *error* in everybody who waits for *fd*, which is about to be closed.
 

@@ -102,6 +102,10 @@ class _Wait:
         self._greenlet = None
 
 
+def keep_watcher(fd: int) -> Callable[[], object]:
+    return lambda: None  # there is nothing that could be kept
+
+
 def wait_io(fd: int, events: int, timeout: float | None) -> int:
     hub = hubs.get_hub()
     wait = _Wait()

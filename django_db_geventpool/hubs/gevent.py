@@ -11,8 +11,10 @@ from time import monotonic as monotonic
 from typing import Any
 
 import gevent
+from gevent import get_hub, getcurrent, monkey
 from gevent import hub as _hub
-from gevent import monkey
+
+from . import READ
 
 NAME = "gevent"
 IS_GREEN = True
@@ -26,7 +28,8 @@ _read: Callable[[int, int], bytes] = monkey.get_original("os", "read")
 _close: Callable[[int], None] = monkey.get_original("os", "close")
 
 
-_waits: dict[int, list[Any]] = {}  # who waits in wait_io(), by file descriptor
+_waits: dict[int, list[Any]] = {}  # who waits in _wait_once(), by file descriptor
+_kept: dict[int, tuple[Any, Any]] = {}  # the pools' connections: a hub, and its watcher for each
 
 
 def make_lock() -> AbstractContextManager[Any]:
@@ -38,7 +41,7 @@ class GeventWaiter:
     __slots__ = ("_hub", "_switch")
 
     def __init__(self) -> None:
-        self._hub: Any = gevent.get_hub()
+        self._hub: Any = get_hub()
         self._switch: Any = _hub.Waiter(self._hub)
 
     def wait(self, timeout: float | None) -> None:
@@ -60,7 +63,7 @@ class GeventWaiter:
 
 def _run_soon(hub: Any, function: Callable[..., object], *args: object) -> None:
     """In *hub*'s next turn; a hub of another native thread must be woken up for it."""
-    if gevent.get_hub() is hub:
+    if get_hub() is hub:
         hub.loop.run_callback(function, *args)
     else:
         hub.loop.run_callback_threadsafe(function, *args)
@@ -84,12 +87,12 @@ def _in_a_thread(function: Callable[..., object], args: tuple[object, ...]) -> N
     try:
         function(*args)
     finally:
-        gevent.get_hub().destroy(destroy_loop=True)
+        get_hub().destroy(destroy_loop=True)
 
 
 def call_soon(function: Callable[..., object], *args: object) -> None:
     if _get_ident() == MAIN_THREAD_IDENT:
-        _run_soon(gevent.get_hub(), function, *args)
+        _run_soon(get_hub(), function, *args)
     else:
         spawn(function, *args)
 
@@ -97,7 +100,7 @@ def call_soon(function: Callable[..., object], *args: object) -> None:
 def call_later(seconds: float, function: Callable[[], object]) -> Callable[[], object]:
     if _get_ident() != MAIN_THREAD_IDENT:
         return _call_later_in_a_thread(seconds, function)
-    hub: Any = gevent.get_hub()
+    hub: Any = get_hub()
     timer = hub.loop.timer(seconds, ref=False)
     timer.start(function, update=True)
     return partial(_run_soon, hub, timer.close)
@@ -130,7 +133,7 @@ def limit(seconds: float) -> AbstractContextManager[Any]:
 
 
 def on_owner_end(callback: Callable[..., object]) -> Callable[[], object]:
-    owner = gevent.getcurrent()
+    owner = getcurrent()
     if isinstance(owner, gevent.Greenlet):
         owner.rawlink(callback)
         return partial(owner.unlink, callback)
@@ -152,8 +155,48 @@ def _presence() -> _Presence:
     return presence
 
 
+def keep_watcher(fd: int) -> Callable[[], object]:
+    if _get_ident() != MAIN_THREAD_IDENT:
+        return lambda: None  # the hub of such a thread may end long before the connection
+    hub: Any = get_hub()
+    # libev hears of the end of a descriptor, and of another one with its number, only by a new
+    # watcher. Whoever connects waits to write first, and _wait_once() makes one for that.
+    kept = _kept[fd] = hub, hub.loop.io(fd, READ)
+    return partial(_drop, fd, kept)
+
+
+def _drop(fd: int, kept: tuple[Any, Any]) -> None:
+    if _kept.get(fd) is kept:  # the number may belong to another connection by now
+        del _kept[fd]
+    hub, watcher = kept
+    _run_soon(hub, watcher.close)
+
+
 def wait_io(fd: int, events: int, timeout: float | None) -> int:
-    hub: Any = gevent.get_hub()
+    hub: Any = get_hub()
+    kept = _kept.get(fd)
+    if (
+        kept is None
+        or timeout is not None
+        or events != READ
+        or kept[0] is not hub
+        or kept[1].active  # two wait for one connection
+    ):
+        return _wait_once(hub, fd, events, timeout)
+    watcher = kept[1]
+    try:
+        watcher.start(getcurrent().switch)
+        hub.switch()  # if something else switches back here, the driver finds nothing and waits on
+    except BaseException:  # psycopg2 closes the connection then: the number is free for another
+        if _kept.get(fd) is kept:
+            del _kept[fd]
+        raise
+    finally:
+        watcher.stop()
+    return READ
+
+
+def _wait_once(hub: Any, fd: int, events: int, timeout: float | None) -> int:
     switch: Any = _hub.Waiter(hub)
     watcher = hub.loop.io(fd, events)
     timer = None
@@ -176,15 +219,18 @@ def wait_io(fd: int, events: int, timeout: float | None) -> int:
 
 
 def end_waits(fd: int, error: Exception) -> None:
-    waits = _waits.pop(fd, ())
-    for switch in waits:
-        _run_soon(switch.hub, switch.throw, error)
+    waits = [(switch.hub, switch.throw) for switch in _waits.pop(fd, ())]
+    kept = _kept.pop(fd, None)
+    if kept is not None and kept[1].active:
+        waits.append((kept[0], kept[1].callback.__self__.throw))
+    for hub, throw in waits:
+        _run_soon(hub, throw, error)
     if waits:
         sleep(0)
 
 
 def waited_fds() -> list[int]:
-    return list(_waits)
+    return [*_waits, *(fd for fd, (_, watcher) in _kept.items() if watcher.active)]
 
 
 def poller(fd: int) -> Callable[[], object]:
@@ -202,4 +248,4 @@ def close_fd(fd: int) -> None:
 
 
 def run_blocking(function: Callable[[], object], timeout: float) -> None:
-    gevent.get_hub().threadpool.spawn(function).wait(timeout)
+    get_hub().threadpool.spawn(function).wait(timeout)

@@ -79,6 +79,10 @@ def on_owner_end(callback: Callable[..., object]) -> Callable[[], object]:
     return lambda: reference  # the closure keeps the weak reference, and so its callback, alive
 
 
+def keep_watcher(fd: int) -> Callable[[], object]:
+    return lambda: None  # there is nothing that could be kept
+
+
 def wait_io(fd: int, events: int, timeout: float | None) -> int:
     with selectors.DefaultSelector() as selector:
         selector.register(fd, events)  # its EVENT_READ and EVENT_WRITE are our READ and WRITE
