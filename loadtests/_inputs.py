@@ -32,26 +32,27 @@ class Site:
 
 
 def database() -> postgres.Server:
-    """The server that ``DATABASE_URL`` names, after a login.
+    """The server that ``DATABASE_URL``, or ``PGHOST`` and its kin, names, after a login.
 
     :raises Unusable: without the password in the message.
     """
-    url = os.environ.get("DATABASE_URL")
-    if not url:
+    try:
+        server = postgres.named(os.environ)
+        if server is not None:
+            postgres.check_answers(server)
+    except postgres.ServerUnavailable as problem:
+        raise Unusable(str(problem)) from None
+    if server is None:
         raise Unusable(
             "DATABASE_URL is not set: it must name the database that the site works on, "
             "for the verdict counts the site's sessions there."
         )
     try:
-        server = postgres.parse_url(url)
-        postgres.check_answers(server)
         _sampler.connect(server.url).close()
-    except postgres.ServerUnavailable as problem:
-        raise Unusable(str(problem)) from None
     except psycopg.Error as problem:
         reason = str(problem).strip().splitlines()[0].rpartition("FATAL:")[2].strip()
         raise Unusable(
-            f"PostgreSQL at {server.host}:{server.port} refuses the login that DATABASE_URL "
+            f"PostgreSQL at {server.host}:{server.port} refuses the login that {server.origin} "
             f"names: {reason}."
         ) from None
     return server

@@ -40,7 +40,7 @@ __all__ = [
     "server",
 ]
 
-DEFAULT_VERSION = "17"
+DEFAULT_VERSION = "18"
 PROVIDERS = ("container", "embedded", "pgbouncer", "postgis")
 
 

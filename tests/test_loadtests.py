@@ -199,13 +199,13 @@ def test_the_sampler_reports_what_it_saw_before_it_lost_the_server(
 # -- bad inputs
 
 
-def locust(database_url: str | None, *arguments: str) -> tuple[int, list[str]]:
+def locust(database_url: str | None, *arguments: str, **environ: str) -> tuple[int, list[str]]:
     """Its exit code, and what it says except for log lines."""
-    environ = {**os.environ, "DATABASE_URL": database_url or ""}
+    others = {name: value for name, value in os.environ.items() if name != "PGHOST"}
     done = subprocess.run(
         [sys.executable, "-m", "locust", "-f", "loadtests", "--headless", *arguments],
         cwd=ROOT,
-        env=environ,
+        env={**others, "DATABASE_URL": database_url or "", **environ},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -242,6 +242,14 @@ def test_a_bad_database_url_ends_locust_with_one_sentence(url: str | None, words
     assert len(lines) == 1
     assert words in lines[0]
     assert "sesame" not in lines[0]
+
+
+@with_locust
+def test_the_database_can_be_named_by_the_variables_of_libpq_too() -> None:
+    code, lines = locust(None, PGHOST="127.0.0.1", PGPORT="1", PGPASSWORD="sesame")
+    assert code == 2
+    assert len(lines) == 1
+    assert "No PostgreSQL answers at 127.0.0.1:1 (PGHOST names it)" in lines[0]
 
 
 @with_locust
