@@ -51,7 +51,7 @@ def page(record: Record) -> str:
 <style>{style}</style>
 </head>
 <body>
-<svg hidden>{"".join(_symbol(status) for status in _SHAPES)}</svg>
+<svg class="hidden" aria-hidden="true">{"".join(_symbol(status) for status in _SHAPES)}</svg>
 <header>
 <p class="name">django-db-geventpool, the matrix</p>
 <h1>{_headline(record)}</h1>
@@ -162,6 +162,7 @@ def _failed(record: Record) -> str:
 
 def _table(record: Record, layout: Table) -> str:
     columns = "".join(f'<th scope="col">{escape(each)}</th>' for each in layout.columns)
+    widths = '<col class="group"><col class="row">' + "<col>" * len(layout.columns)
     groups = "".join(
         _group(record, name, list(rows))
         for name, rows in groupby(layout.rows, key=lambda row: row.group)
@@ -170,7 +171,8 @@ def _table(record: Record, layout: Table) -> str:
     return f"""<section>
 <h2>{label}</h2>
 <div class="wide" role="region" aria-label="{label}" tabindex="0">
-<table><thead><tr><td colspan="2"></td>{columns}</tr></thead>
+<table><colgroup>{widths}</colgroup>
+<thead><tr><td colspan="2"></td>{columns}</tr></thead>
 {groups}</table>
 </div>
 </section>

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 from matrix.cells import Cell, candidates, why_not
@@ -31,7 +32,12 @@ SKIPS = {
 
 
 def versions(cell: Cell) -> dict[str, str]:
-    return {"Python": "3.12.12 (CPython)", "Django": "5.2.9", cell.driver: "3.3.1", "PostgreSQL": "18.1"}
+    return {
+        "Python": "3.12.12 (CPython)",
+        "Django": "5.2.9",
+        cell.driver: "3.3.1",
+        "PostgreSQL": "18.1",
+    }
 
 
 def result(cell: Cell, status: str) -> Result:
@@ -44,7 +50,7 @@ def result(cell: Cell, status: str) -> Result:
     return Result(cell.name, FAILED, f"1 of 381 tests failed {EVIL}", 80, tests, LOG)
 
 
-def record(*more: Cell, leave_out: int = 0, every: str = "") -> Record:
+def record(*more: Cell, leave_out: int = 0, every: str = "", partial: bool = False) -> Record:
     """Of the matrix as it is and *more*: with some of each status, or all of the status *every*.
 
     :param leave_out: so many cells have not run.
@@ -56,7 +62,8 @@ def record(*more: Cell, leave_out: int = 0, every: str = "") -> Record:
         status = every or {17: FAILED, 40: FAILED, 60: SKIPPED}.get(number % 97, PASSED)
         if cell.may_fail and not every:
             status = FAILED
-        results[cell.name] = result(cell, status)
+        made = result(cell, status)
+        results[cell.name] = replace(made, arguments=("-k", EVIL)) if partial else made
     return Record(RUN, all_of_them, results)
 
 
@@ -68,6 +75,17 @@ def many() -> list[Cell]:
         ("py310", "py311", "py313", "py314"),
         ("django52",),
         ("psycopg2", "psycopg3"),
-        ("eventlet", "pg14", "pg15", "pg16", "pg17", "pg18", "postgis", "pgbouncer", "pg19", "pg20"),
+        (
+            "eventlet",
+            "pg14",
+            "pg15",
+            "pg16",
+            "pg17",
+            "pg18",
+            "postgis",
+            "pgbouncer",
+            "pg19",
+            "pg20",
+        ),
     )
     return [*newer, *(Cell(*each) for each in servers)]
