@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .cells import DJANGOS, Cell
+from .cells import DJANGOS, PYTHONS, SERVERS, Cell
 
 _NAMES = {
     "psycopg2": "psycopg2",
     "psycopg3": "psycopg 3",
     "psycopg2cffi": "psycopg2cffi",
-    "djangomain": "Django, main branch",
+    "djangomain": "Django main",
     "": "gevent",
     "min": "lowest versions",
     "postgis": "PostGIS",
@@ -74,13 +74,14 @@ def more(candidates: Sequence[Cell]) -> Table:
     """The others, by hub, server, or what else is particular."""
     return _table(
         "Other hubs, servers and versions",
-        [cell for cell in candidates if not is_core(cell)],
-        row=lambda cell: (
-            f"{called(cell.python)}, {called(cell.django)}",
-            called(cell.driver),
-        ),
+        sorted((cell for cell in candidates if not is_core(cell)), key=_place),
+        row=lambda cell: (f"{called(cell.python)}, {called(cell.django)}", called(cell.driver)),
         column=lambda cell: called(cell.variant),
     )
+
+
+def _place(cell: Cell) -> tuple[int, str]:
+    return (PYTHONS.index(cell.python) if cell.python in PYTHONS else len(PYTHONS), cell.django)
 
 
 def _table(
@@ -89,8 +90,10 @@ def _table(
     row: Callable[[Cell], tuple[str, str]],
     column: Callable[[Cell], str],
 ) -> Table:
-    """Rows and columns come in the order of *cells*, but a group stays together."""
+    """Rows come in the order of *cells*, but a group stays together."""
+    known = [called(each) for each in ("", "eventlet", *SERVERS)]
     columns = list(dict.fromkeys(map(column, cells)))
+    columns.sort(key=lambda name: known.index(name) if name in known else len(known))
     groups = list(dict.fromkeys(row(cell)[0] for cell in cells))
     names = list(dict.fromkeys(row(cell)[1] for cell in cells))
     found = {(*row(cell), column(cell)): cell for cell in cells}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .cells import Cell, Exclusion
 from .layout import Row, Table, core, more, title
-from .record import EXCLUDED, NOT_RUN, Record
+from .record import EXCLUDED, MAY_FAIL, NOT_RUN, Record
 from .results import FAILED, PASSED, SKIPPED, Result
 
 _HERE = Path(__file__).parent
@@ -29,7 +29,7 @@ _SHAPES = {
     NOT_RUN: '<circle class="line" cx="8" cy="8" r="6.5" stroke-dasharray="2.6 2"/>',
     EXCLUDED: '<path class="line" d="M2 8h12"/>',
 }
-_WORDS = {"may fail": "failed, and may"}
+_WORDS = {MAY_FAIL: "failed, and may"}
 
 
 def page(record: Record) -> str:
@@ -81,7 +81,7 @@ def _symbol(status: str) -> str:
 
 
 def _slug(status: str) -> str:
-    return "sign-" + status.replace(" ", "-")
+    return "sign-" + _class(status).partition(" ")[0]
 
 
 def _sign(status: str) -> str:
@@ -93,22 +93,22 @@ def _headline(record: Record) -> str:
     if counts[FAILED]:
         return f"{counts[FAILED]} of {len(record.cells)} cells failed"
     if not counts[SKIPPED] and not counts[NOT_RUN]:
-        return "Every cell passed" if not counts["may fail"] else "Every cell that counts passed"
+        return "Every cell passed" if not counts[MAY_FAIL] else "Every cell that counts passed"
     return f"{counts[PASSED]} of {len(record.cells)} cells passed, none failed"
 
 
 def _counts(record: Record) -> str:
     """The figures, which are the legend of the tables, too."""
     items = "".join(
-        f'<li class="{_class(status)}">{_sign(status)}<b>{number}</b> {_WORDS.get(name, name)}</li>'
+        f'<li class="{_class(name)}">{_sign(name)}<b>{number}</b> {_WORDS.get(name, name)}</li>'
         for name, number in record.counts().items()
-        if (status := FAILED if name == "may fail" else name) and (number or name != "may fail")
+        if number or name in (PASSED, FAILED)
     )
     return f'<ul class="counts">{items}</ul>'
 
 
 def _class(status: str) -> str:
-    return status.replace(" ", "-")
+    return "failed may" if status == MAY_FAIL else status.replace(" ", "-")
 
 
 def _partial(record: Record) -> str:
@@ -161,16 +161,19 @@ def _failed(record: Record) -> str:
 
 
 def _table(record: Record, layout: Table) -> str:
-    columns = "".join(f'<th scope="col">{escape(each)}</th>' for each in layout.columns)
+    columns = "".join(
+        f'<th scope="col"><span>{escape(each)}</span></th>' for each in layout.columns
+    )
     widths = '<col class="group"><col class="row">' + "<col>" * len(layout.columns)
     groups = "".join(
         _group(record, name, list(rows))
         for name, rows in groupby(layout.rows, key=lambda row: row.group)
     )
     label = escape(layout.title)
+    wide = "wide many" if len(layout.columns) > 6 else "wide"
     return f"""<section>
 <h2>{label}</h2>
-<div class="wide" role="region" aria-label="{label}" tabindex="0">
+<div class="{wide}" role="region" aria-label="{label}" tabindex="0">
 <table><colgroup>{widths}</colgroup>
 <thead><tr><td colspan="2"></td>{columns}</tr></thead>
 {groups}</table>
@@ -198,10 +201,12 @@ def _squares(record: Record, row: Row) -> Iterable[str]:
     for exclusion, group in groupby(row.cells, key=excluded):
         cells = list(group)
         if exclusion:
+            word = "excluded" if len(cells) == 1 else ""  # the rest would not fit
+            reason = escape(exclusion.reason)
             yield (
-                f'<td class="excluded" colspan="{len(cells)}"><a href="{escape(exclusion.link)}">'
-                f'{_sign(EXCLUDED)}<span class="quiet">excluded: </span>'
-                f"<span>{escape(exclusion.reason)}</span></a></td>"
+                f'<td class="excluded" colspan="{len(cells)}"><a href="{escape(exclusion.link)}" '
+                f'title="{reason}">{_sign(EXCLUDED)}<span>{word}</span>'
+                f'<span class="{"hidden" if word else ""}">{reason}</span></a></td>'
             )
         else:
             yield from (_square(record, cell) if cell else "<td></td>" for cell in cells)
@@ -209,19 +214,19 @@ def _squares(record: Record, row: Row) -> Iterable[str]:
 
 def _square(record: Record, cell: Cell) -> str:
     status, result = record.status(cell), record.results.get(cell.name)
-    word = "failed, may fail" if status == FAILED and cell.may_fail else status
-    partial = ", partial" if result and result.arguments else ""
+    notes = [_small(result)] if result and status != SKIPPED else []
+    notes += ["may fail"] if cell.may_fail and status == FAILED else []
+    notes += ["partial"] if result and result.arguments else []
+    name = MAY_FAIL if cell.may_fail and status == FAILED else status
     return (
-        f'<td><button type="button" id="{cell.name}" class="cell {_class(status)}" '
+        f'<td><button type="button" id="{cell.name}" class="cell {_class(name)}" '
         f'popovertarget="{_id(cell.name)}">{_sign(status)}'
-        f'<span class="hidden">{escape(title(cell))}: </span><span class="word">{word}</span>'
-        f"<small>{_small(result)}{partial}</small></button></td>"
+        f'<span class="hidden">{escape(title(cell))}: </span><span class="word">{status}</span>'
+        f"<small>{', '.join(notes)}</small></button></td>"
     )
 
 
-def _small(result: Result | None) -> str:
-    if result is None or result.status == SKIPPED:
-        return ""
+def _small(result: Result) -> str:
     if result.tests.failed:
         return f"{result.tests.failed} of {result.tests.ran}"
     return f"{result.tests.ran} tests" if result.tests.ran else _duration(result.seconds)

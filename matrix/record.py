@@ -13,7 +13,7 @@ from . import sources
 from .cells import Cell, Exclusion, candidates, why_not
 from .results import FAILED, PASSED, SKIPPED, Result, Store, write
 
-NOT_RUN, EXCLUDED = "not run", "excluded"
+NOT_RUN, EXCLUDED, MAY_FAIL = "not run", "excluded", "may fail"
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,13 @@ class Record:
         return result.status if result else NOT_RUN
 
     def counts(self) -> dict[str, int]:
-        """How many candidates have each status; failures that may be are in ``may fail``."""
+        """How many candidates have each status; failures that may be are under MAY_FAIL."""
         found = Counter(
-            "may fail" if cell.may_fail and self.status(cell) == FAILED else self.status(cell)
+            MAY_FAIL if cell.may_fail and self.status(cell) == FAILED else self.status(cell)
             for cell in self.candidates
         )
         return {
-            name: found[name] for name in (PASSED, FAILED, "may fail", SKIPPED, NOT_RUN, EXCLUDED)
+            name: found[name] for name in (PASSED, FAILED, MAY_FAIL, SKIPPED, NOT_RUN, EXCLUDED)
         }
 
     @property
