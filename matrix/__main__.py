@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import FrameType
@@ -99,10 +100,6 @@ def jobs(asked: int | None) -> int:
 
 def run(options: argparse.Namespace, store: Store, tox: Sequence[str]) -> int:
     chosen = select(options, store)
-    try:
-        lock = store.lock()
-    except BlockingIOError:
-        raise CannotRun("another run is under way") from None
     how = runner.Options(
         fingerprint=sources.fingerprint(),
         arguments=options.arguments,
@@ -110,7 +107,6 @@ def run(options: argparse.Namespace, store: Store, tox: Sequence[str]) -> int:
         limit=options.limit,
         ci=bool(os.environ.get("CI")),
         tox=tox,
-        lock=(lock,),
     )
     again = options.again or options.failed
     todo = [cell for cell in chosen if again or not is_known(store.load(cell), how)]
@@ -118,7 +114,11 @@ def run(options: argparse.Namespace, store: Store, tox: Sequence[str]) -> int:
     print(f"{len(todo)} cells to run, {how.jobs} at a time{known}", flush=True)
     began = time.monotonic()
     try:
-        signalled = run_cells(todo, store, how)
+        lock = store.lock()
+    except BlockingIOError:
+        raise CannotRun("another run is under way") from None
+    try:
+        signalled = run_cells(todo, store, replace(how, lock=(lock,)))
     finally:
         os.close(lock)
     last = record.load_run(store)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from . import claims
 from .cells import Cell
 from .lock import ROOT
 
@@ -88,6 +89,8 @@ def judge(cell: Cell, code: int | None, tests: Tests | None, log: str, limit: fl
     elif not found.ran:
         reason = "no test ran"
     else:
+        reason = claims.broken(cell, found.versions)
+    if not reason:
         return Result(cell.name, PASSED, tests=found)
     return Result(cell.name, FAILED, reason, tests=found, tail=tail(log))
 

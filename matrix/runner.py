@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -107,9 +106,13 @@ def stop(children: Sequence[Child]) -> None:
 
 
 def missing_interpreter(cell: Cell) -> Result | None:
-    if shutil.which(cell.interpreter):
-        return None
-    return Result(cell.name, SKIPPED, f"{cell.interpreter} is not on PATH")
+    """Asked of the command itself: pyenv has one on PATH for a Python that is not selected."""
+    name = cell.interpreter
+    try:
+        answers = subprocess.run([name, "--version"], capture_output=True, timeout=60).returncode
+    except (OSError, subprocess.TimeoutExpired):
+        answers = 1
+    return Result(cell.name, SKIPPED, f"no {name} on PATH that answers") if answers else None
 
 
 def run(
