@@ -28,7 +28,7 @@ def _claims(cell: Cell) -> Iterator[tuple[str, str, str]]:
     yield "Python", rf"{number}\..*{implementation}", called(cell.python)
     release = cell.django[len("django") :]
     if release.isdecimal():
-        yield "Django", rf"{release[:-1]}\.{release[-1]}\D", called(cell.django)
+        yield "Django", rf"{release[:-1]}\.{release[-1]}(?!\d)", called(cell.django)
     if cell.driver == "psycopg3":
         yield "psycopg", r"3\.", "psycopg 3"
     else:
@@ -38,6 +38,6 @@ def _claims(cell: Cell) -> Iterator[tuple[str, str, str]]:
     yield "Hub", hub, hub
     server = re.fullmatch(r"pg(\d+)", cell.variant)
     if server:
-        yield "PostgreSQL", rf"{server[1]}\D", called(cell.variant)
+        yield "PostgreSQL", rf"{server[1]}(?!\d)", called(cell.variant)
     if cell.variant == "postgis":
         yield "PostGIS", r"\d", "PostGIS"

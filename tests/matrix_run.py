@@ -236,6 +236,7 @@ def test_a_cell_of_a_server_must_have_run_on_it() -> None:
     pypy = Cell("pypy311", "django52", "psycopg2cffi")
     versions = {**VERSIONS[ONE], "PostgreSQL": "15.9"}
     assert claims.broken(on_15, versions) == ""
+    assert claims.broken(on_15, {**versions, "Django": "5.2", "PostgreSQL": "15devel"}) == ""
     assert "PostgreSQL 15" in claims.broken(on_15, {**versions, "PostgreSQL": "18.1"})
     assert "ran on PostGIS none" in claims.broken(postgis, versions)
     on_pypy = {
