@@ -49,7 +49,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--only", nargs="+", metavar="PATTERN", help="the cells that a pattern matches: 'py312-*'")
     add("--failed", action="store_true", help="the cells that failed when they ran last")
     add("--again", action="store_true", help="also what has a result for these sources")
-    add("--jobs", type=int, metavar="N", help="cells at the same time; default: one to a core")
+    add("--jobs", type=int, metavar="N", help="cells at the same time; default: three to two cores")
     limit = "seconds for a cell, with its installation (%(default).0f)"
     add("--limit", type=float, default=900.0, metavar="S", help=limit)
     add("--json", type=Path, metavar="FILE", help="store the figures here")
@@ -123,7 +123,8 @@ def run(options: argparse.Namespace, store: Store, tox: Sequence[str]) -> int:
         os.close(lock)
     last = record.load_run(store)
     if todo or last is None or last.fingerprint != how.fingerprint:
-        last = record.Run.now(how.fingerprint, how.jobs, time.monotonic() - began, last)
+        goes_on = None if options.again and not options.only else last
+        last = record.Run.now(how.fingerprint, how.jobs, time.monotonic() - began, goes_on)
         record.save_run(store, last)
     made = draw(store, last, options.json)
     if signalled:

@@ -16,7 +16,8 @@ import pytest
 from matrix import junit, markdown
 from matrix.cells import EXCLUDED, candidates, cells
 from matrix.layout import called, core, more
-from matrix.page import linked, page
+from matrix.markup import linked
+from matrix.page import page
 from matrix.results import FAILED, PASSED, SKIPPED
 
 from . import made_up
