@@ -14,13 +14,12 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
+from matrix import ABSENT
 from matrix.cells import Cell, cells
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "django-db-geventpool"
 VOLUME = f"{NAME}-cache"
-#: The exit code for "cannot be done here", as automake has it: neither passed nor failed.
-ABSENT = 77
 
 #: What a cell needs of Debian, by what its name says. PyPy has no wheels of gevent, cffi and
 #: psycopg2cffi, which are built, nor one that brings libpq for psycopg 3.

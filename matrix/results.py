@@ -11,14 +11,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from . import claims
+from . import ABSENT, claims
 from .cells import Cell
 from .lock import ROOT
 
 REPORT = ROOT / "matrix" / "report"
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
-#: What pytest, and so tox, exits with where the server of a cell is not to be had.
-ABSENT = 77
 TAIL = 60
 """Lines of the log that the report shows of a cell that failed."""
 

@@ -13,6 +13,7 @@ from typing import Any, Callable
 
 import pytest
 
+from matrix import ABSENT
 from matrix.postgres import Server, ServerAbsent, ServerUnavailable, server
 
 from . import pgbouncer
@@ -22,8 +23,6 @@ ENGINE = os.environ.get("TEST_ENGINE", "django_db_geventpool.backends.postgresql
 #: The module of the client library that Django runs on here.
 DRIVER = next(filter(find_spec, ("psycopg", "psycopg2", "psycopg2cffi")), "")
 SERVER: Server  # from pytest_configure() on
-#: What pytest exits with where the server is not installed, and nobody insists on it as CI does.
-ABSENT = 77
 _stack = ExitStack()
 _numbers = itertools.count(1)
 

@@ -19,7 +19,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from matrix import incontainer, postgres
+from matrix import ABSENT, incontainer, postgres
 from matrix.cells import cells
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -185,14 +185,14 @@ class TestCell:
         assert passed.returncode == 0, passed.stderr + passed.stdout
         assert "passed" in passed.stdout
         failed = command("matrix/run", CELL, "--", "-q", "tests/nothing.py")
-        assert failed.returncode not in (0, incontainer.ABSENT)
+        assert failed.returncode not in (0, ABSENT)
         assert "tests/nothing.py" in failed.stdout + failed.stderr
 
     def test_an_image_of_another_interpreter_is_one_sentence(self) -> None:
         image = os.environ.get("PYTHON_IMAGE", "python:3.13-slim")
         environ = {"PYTHON_IMAGE": image, "REQUIRE_CONTAINERS": ""}
         done = command("matrix/run", "py39-django42-psycopg2", environ=environ)
-        assert done.returncode == incontainer.ABSENT
+        assert done.returncode == ABSENT
         assert f"{image}, which PYTHON_IMAGE names, has no python3.9" in sentence(done)
 
 

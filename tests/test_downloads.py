@@ -18,11 +18,10 @@ from typing import Any
 
 import pytest
 
-from matrix import binaries, downloads, pgbouncer
+from matrix import ABSENT, binaries, downloads, pgbouncer
 from matrix.postgres import ServerAbsent, ServerUnavailable, server
 from matrix.processes import Absent, Failed
 
-from . import plugin_django
 from .scripts import ROOT
 
 GOOD = {
@@ -206,7 +205,7 @@ def test_a_pgbouncer_that_is_not_installed_is_one_sentence(tmp_path: Path) -> No
         pgbouncer.program(str(tmp_path))
 
 
-@pytest.mark.parametrize(("ci", "code"), [("", plugin_django.ABSENT), ("true", 4)])
+@pytest.mark.parametrize(("ci", "code"), [("", ABSENT), ("true", 4)])
 def test_a_server_that_is_not_installed_ends_the_tests_with_a_code_of_its_own(
     tmp_path: Path, ci: str, code: int
 ) -> None:
