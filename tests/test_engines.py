@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,10 @@ def test_the_engine_named_psycopg_runs_on_what_is_there(driver: str) -> None:
 
 
 def test_the_engine_of_a_driver_that_is_not_installed_says_what_to_install(driver: str) -> None:
+    psycopg2 = "psycopg2cffi" if sys.implementation.name == "pypy" else "psycopg2-binary"
     engine, module, install = {
         "psycopg2": ("postgresql_psycopg3", "psycopg", "psycopg[binary]"),
-        "psycopg3": ("postgresql_psycopg2", "psycopg2", "psycopg2-binary"),
+        "psycopg3": ("postgresql_psycopg2", "psycopg2", psycopg2),
     }[driver]
     output = run(f"sys.modules[{module!r}] = None\n" + TRY.format(engine=engine))
     assert "refused: ENGINE" in output
