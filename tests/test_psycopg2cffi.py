@@ -317,6 +317,13 @@ def test_a_lost_connection_is_an_operational_error_in_words(database: Any, obser
 # -- cursors and values
 
 
+def test_whether_a_cursor_is_closed_is_told_by_a_bool(cursor: Any) -> None:
+    """Django's own tests ask for that."""
+    assert cursor.closed is False
+    cursor.close()
+    assert cursor.closed is True
+
+
 def test_a_named_cursor_is_closed_whatever_has_happened(database: Any) -> None:
     one = database(MAX_CONNS=1)
     with transaction.atomic(using=one.alias):

@@ -53,6 +53,7 @@ def _copy(cursor: Any, sql: Any, *args: Any, **kwargs: Any) -> Any:
     return _copy_expert(cursor, sql, *args, **kwargs)
 
 
+_class.closed = property(lambda cursor: bool(cursor._closed or cursor._conn.closed))
 _class.execute = _takes_composed(_class.execute)
 _class.executemany = _takes_composed(_class.executemany)
 _class.mogrify = _takes_composed(_mogrify_with_or_without)
