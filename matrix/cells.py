@@ -1,7 +1,8 @@
 """The cells of the matrix: which Python, Django, driver, hub and server are tested together.
 
 This is the one place that says so. ``tox.ini`` has an environment for each cell, ``uv.lock`` the
-versions, ``matrix/run`` a container, the report a square; ``tests/test_matrix.py`` compares them.
+versions, ``matrix/run`` a container, the report a square; ``tests/harness/test_matrix.py`` compares
+them.
 
 The core is every Python with every Django and driver, but for what EXCLUDED says. To it come some
 cells with another hub or server, where the rest of the cell is not what matters.

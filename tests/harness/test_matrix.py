@@ -11,7 +11,7 @@ import pytest
 
 from matrix.cells import EXCLUDED, PYTHONS, Cell, candidates, cells, why_not
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def expand(pattern: str) -> list[str]:

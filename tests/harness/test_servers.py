@@ -17,8 +17,8 @@ import pytest
 from matrix import pgbouncer
 from matrix.postgres import Server, ServerUnavailable, check_answers, named, parse_url, server
 
-from .scripts import ROOT
-from .tasks import until
+from ..scripts import ROOT
+from ..tasks import until
 
 
 def test_a_database_url_is_read_with_everything_quoted() -> None:

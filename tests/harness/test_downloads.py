@@ -22,7 +22,7 @@ from matrix import ABSENT, binaries, downloads, pgbouncer
 from matrix.postgres import ServerAbsent, ServerUnavailable, server
 from matrix.processes import Absent, Failed
 
-from .scripts import ROOT
+from ..scripts import ROOT
 
 GOOD = {
     "package/native/bin/postgres": b"#!/bin/sh\n",

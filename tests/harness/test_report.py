@@ -1,7 +1,4 @@
-"""The report of the matrix, of results that were made up; ``tests/page_in_browser.py`` looks at it.
-
-``tests/matrix_run.py`` has the tests of the runner: ``tox -e report-tests`` runs all three.
-"""
+"""The report of the matrix, of results that were made up; ``test_page.py`` looks at it."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ from matrix.results import FAILED, PASSED, SKIPPED
 
 from . import made_up
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 
 class Reader(HTMLParser):

@@ -20,9 +20,9 @@ from matrix import claims, junit, runner, sources
 from matrix.cells import Cell, cells
 from matrix.results import FAILED, PASSED, SKIPPED, Store, clean, judge
 
-from .tasks import until
+from ..tasks import until
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 ONE, TWO, MAY_FAIL = (
     "py312-django52-psycopg3",
     "py39-django42-psycopg2",

@@ -1,4 +1,4 @@
-"""The page of the matrix in a real browser: ``tox -e report-tests``.
+"""The page of the matrix in a real browser: ``tox -e harness``.
 
 It needs chromium and its driver (Debian: ``apt install chromium chromium-driver``).
 """
