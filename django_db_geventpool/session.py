@@ -6,6 +6,7 @@ import _socket
 import contextlib
 import math
 import weakref
+from collections.abc import Callable
 from os import dup, dup2
 from typing import Any, Protocol
 
@@ -73,8 +74,9 @@ class Session:
         self._hub = hub
         self._fd = -1
         self.connection = connection = opener.connect()
-        self._unwatch = hub.keep_watcher(connection.fileno())
+        self._unwatch: Callable[[], object] = _nothing
         try:
+            self._unwatch = hub.keep_watcher(connection.fileno())
             self._settings = driver.settings(connection)
             self._cancel = driver.canceller(connection)
             # Windows cannot duplicate a socket in this way: there the end is not waited for.
@@ -223,3 +225,6 @@ def sever(fds: list[int]) -> None:
 
 def _never() -> bool:
     return False
+
+
+def _nothing() -> None: ...

@@ -221,7 +221,7 @@ def limit(seconds: float) -> Any:
 
 def slots_lost() -> int:
     """How many of MAX_CONNS cannot be borrowed at the same time, now that all is calm."""
-    from django.db import connection
+    from django.db import OperationalError, connection
 
     pool = connection.geventpool
     until(lambda: pool.stats().in_use + pool.stats().opening + pool.stats().closing == 0)
@@ -229,7 +229,11 @@ def slots_lost() -> int:
     done: list[bool] = []
 
     def borrow() -> None:
-        query("SELECT 1")
+        try:
+            query("SELECT 1")
+        except OperationalError:  # the storm's last pg_terminate_backend was on its way to it
+            connection.close()
+            query("SELECT 1")
         borrowed.append(1)
         until(lambda: done)
 

@@ -23,7 +23,9 @@ wakes_others = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(params=["kept", "made for each wait"])
+@pytest.fixture(
+    params=["kept", "made for each wait"] if HUB == "gevent" else ["made for each wait"]
+)
 def watch(request: pytest.FixtureRequest) -> Iterator[Callable[[int], object]]:
     """Call it with the descriptor that will be waited for."""
     ended: list[Callable[[], object]] = []
@@ -93,6 +95,38 @@ def test_whoever_waits_is_told_that_it_is_about_to_be_closed(watch: Any, ends: A
 
 
 @wakes_others
+def test_whoever_has_its_answer_is_not_told(watch: Any, ends: Any) -> None:
+    """The answer, and what ends the wait, come in one turn of the hub."""
+    ours, theirs = ends
+    mine, other = socket.socketpair()
+    watch(ours.fileno())
+    going_on: list[int] = []
+
+    def wait() -> None:
+        going_on.append(HUB_MODULE.wait_io(ours.fileno(), READ, None))
+        pause(0.05)
+
+    def end() -> None:
+        HUB_MODULE.wait_io(mine.fileno(), READ, None)
+        HUB_MODULE.end_waits(ours.fileno(), ConnectionError("about to be closed"))
+
+    with mine, other:
+        for functions in ((wait, end), (end, wait)):
+            for first, second in ((theirs, other), (other, theirs)):
+                tasks = [spawn(function) for function in functions]
+                pause()
+                first.send(b"x")
+                second.send(b"x")
+                errors = [task.error() for task in tasks if task.error() is not None]
+                told = [] if going_on else ["about to be closed"]
+                assert [str(error) for error in errors] == told
+                going_on.clear()
+                ours.recv(1)
+                mine.recv(1)
+                watch(ours.fileno())
+
+
+@wakes_others
 def test_a_killed_wait_leaves_nothing_behind(watch: Any, ends: Any) -> None:
     ours, theirs = ends
     watch(ours.fileno())
@@ -102,6 +136,25 @@ def test_a_killed_wait_leaves_nothing_behind(watch: Any, ends: Any) -> None:
     assert HUB_MODULE.waited_fds() == []
     theirs.send(b"x")
     assert HUB_MODULE.wait_io(ours.fileno(), READ, 10) == READ
+
+
+def test_the_new_owner_of_a_number_waits_on_when_the_old_one_is_forgotten() -> None:
+    """libpq has closed the socket long before the pool hears that the server is gone."""
+    ours, theirs = _socket.socketpair()
+    fd = ours.fileno()
+    forget = HUB_MODULE.keep_watcher(fd)
+    ours.close()
+    again, other = _socket.socketpair()
+    assert again.fileno() == fd
+    assert HUB_MODULE.wait_io(fd, WRITE, None) == WRITE  # with this every connect begins
+    task = spawn(HUB_MODULE.wait_io, fd, READ, None)
+    pause()
+    forget()
+    pause()
+    other.send(b"x")
+    assert task.result() == READ
+    for each in (theirs, again, other):
+        each.close()
 
 
 @pytest.mark.parametrize("interrupted", [False, True], ids=["at rest", "interrupted"])
