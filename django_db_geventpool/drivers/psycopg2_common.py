@@ -89,8 +89,9 @@ def make_green(hub: Hub) -> None:
 
     def wait(connection: Any) -> None:
         poll = connection.poll
+        connects = connection.status == extensions.STATUS_SETUP  # until it is polled
         state = poll()
-        if connection.status == extensions.STATUS_SETUP:
+        if connects:
             deadline = _connect_deadline(connection)
             while state != extensions.POLL_OK:
                 left = None if deadline is None else max(0.0, deadline - time.monotonic())
