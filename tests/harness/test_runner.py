@@ -18,6 +18,7 @@ import pytest
 
 import matrix.__main__ as main
 from matrix import claims, junit, lock, runner, sources
+from matrix.addresses import Server
 from matrix.cells import Cell, cells
 from matrix.results import FAILED, PASSED, SKIPPED, Store, clean, judge
 
@@ -166,6 +167,17 @@ def test_77_is_a_cell_whose_server_is_absent_with_the_last_line_as_the_reason(to
     tox.will(ONE, "none", code=77, says="something\nExit: no PostGIS here\n")
     assert tox.run("--only", ONE, TWO) == 0
     assert (tox.result(ONE).status, tox.result(ONE).reason) == (SKIPPED, "no PostGIS here")
+
+
+def test_77_is_a_failure_once_a_test_has_run(tox: Tox) -> None:
+    tox.will(ONE, PASSES, FAILS, code=77)
+    tox.will(TWO, PASSES, code=77, says="the last line")
+    assert tox.run("--only", ONE, TWO) == 1
+    assert (tox.result(ONE).status, tox.result(ONE).reason) == (FAILED, "1 of 2 tests failed")
+    assert (tox.result(TWO).status, tox.result(TWO).reason) == (
+        FAILED,
+        "tox ended with 77: the last line",
+    )
 
 
 def test_an_interpreter_that_is_not_there_is_named(tox: Tox) -> None:
@@ -451,3 +463,28 @@ amqp://me:open-sesame@host/ password='hunter2' PASSWORD: hunter2, {{'token': 'hu
         assert each not in told
     assert "tests/test_a.py ~/code/x.py ~/y.py .../python3.12/threading.py" in told
     assert told.endswith("red https://example.org/lib/python3.12/x")
+
+
+@pytest.mark.parametrize("password", ["top,secret word", "it's \"so\\", "öffne=dich", "a,b"])
+def test_no_part_of_a_password_that_the_url_quotes_is_in_a_log(password: str) -> None:
+    server = Server("db", 5432, "me", password, "x", "a test")
+    text = f"{server.url} {server.django} password={password} host=db"
+    if len(password) > 5:
+        text += f", and {password} or {password!r}"
+    told = clean(text, {"DATABASE_URL": server.url})
+    for part in (*re.findall(r"\w\w+", password), password):
+        assert part not in told.replace("PASSWORD", "").replace("password", "")
+    assert "HOST': 'db'" in told and "host=db" in told
+
+
+@pytest.mark.parametrize("password", ["pg", "postgres"])
+def test_a_password_that_is_part_of_other_words_does_not_spoil_a_log(password: str) -> None:
+    text = f"pgbouncer and postgresql.conf of postgres {{'PASSWORD': '{password}', 'PORT': ''}}"
+    told = clean(text, {"PGPASSWORD": password, "PGHOST": "db"})
+    assert told == "pgbouncer and postgresql.conf of postgres {'PASSWORD': ***, 'PORT': ''}"
+
+
+def test_a_database_url_that_is_none_is_not_in_a_log_either() -> None:
+    assert clean("it is mysql://me:hidden@db/x", {"DATABASE_URL": "mysql://me:hidden@db/x"}) == (
+        "it is ***"
+    )
