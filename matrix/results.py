@@ -138,7 +138,7 @@ def clean(text: str, environ: Mapping[str, str] | None = None) -> str:
 
 
 def _secrets(environ: Mapping[str, str]) -> list[str]:
-    """What *environ* has of them, as libpq, Django, a URL and ``repr`` write it; the longest first."""
+    """What *environ* has of them, as libpq, a URL and ``repr`` write it; the longest first."""
     passwords = {environ.get("PGPASSWORD", "")}
     with contextlib.suppress(ServerUnavailable):
         server = named(environ)
