@@ -190,13 +190,21 @@ class Store:
     def junit(self, cell: Cell) -> Path:
         return self.results / f"{cell.name}.xml"
 
+    def forget(self, cell: Cell) -> None:
+        """Of a cell that starts: its log and JUnit file are soon those of another run."""
+        for path in (self.junit(cell), self._result(cell.name)):
+            path.unlink(missing_ok=True)
+
+    def _result(self, name: str) -> Path:
+        return self.results / f"{name}.json"
+
     def save(self, result: Result) -> None:
-        write(self.results / f"{result.cell}.json", json.dumps(asdict(result), indent=1) + "\n")
+        write(self._result(result.cell), json.dumps(asdict(result), indent=1) + "\n")
 
     def load(self, cell: Cell) -> Result | None:
         """What is known of *cell*, of whatever sources; None also if it cannot be read."""
         try:
-            text = (self.results / f"{cell.name}.json").read_text(encoding="utf-8")
+            text = self._result(cell.name).read_text(encoding="utf-8")
             values: dict[str, Any] = json.loads(text)
             values["tests"] = Tests(**values["tests"])
             values["arguments"] = tuple(values["arguments"])

@@ -343,11 +343,17 @@ def test_only_some_of_the_tests_are_no_result_for_all_of_them(tox: Tox) -> None:
 
 
 def test_the_fingerprint_is_that_of_the_sources_and_not_of_the_report(tmp_path: Path) -> None:
-    for name in ("tests/test_a.py", "matrix/report/index.html", "tests/__pycache__/a", "uv.lock"):
+    for name in (
+        "tests/test_a.py",
+        "matrix/report/index.html",
+        "tests/__pycache__/a",
+        "tests/harness/a",
+        "uv.lock",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("before")
     seen = [sources.fingerprint(tmp_path)]
-    for name in ("matrix/report/index.html", "tests/__pycache__/a", "README.md"):
+    for name in ("matrix/report/index.html", "tests/__pycache__/a", "tests/harness/a", "README.md"):
         (tmp_path / name).write_text("after")
         assert sources.fingerprint(tmp_path) == seen[0]
     for name in ("tests/test_a.py", "uv.lock", "matrix/new.py"):
@@ -371,6 +377,16 @@ def test_patterns_select(tox: Tox, capsys: pytest.CaptureFixture[str]) -> None:
     assert tox.run("--list", "--only", "py39-*-psycopg2", "pypy39-*") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines == [f"{TWO}: not run", "pypy39-django42-psycopg2cffi: not run"]
+
+
+def test_a_list_whose_reader_leaves_is_no_traceback() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "matrix", "--list"], cwd=ROOT, stdout=write, stderr=subprocess.PIPE
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
 
 
 def test_a_second_run_at_the_same_time_is_refused(
@@ -427,6 +443,26 @@ folder = pathlib.Path(sys.argv[1])
 tox = [sys.executable, str(folder / "tox.py"), str(folder)]
 sys.exit(main(["--jobs", "1", "--only", *sys.argv[2:]], Store(folder / "report"), tox))
 """
+
+
+def test_a_cell_that_was_ended_has_no_longer_the_result_of_the_run_before(tox: Tox) -> None:
+    assert tox.run("--only", ONE, TWO) == 0
+    tox.will(ONE, hangs=True)
+    tox.asked()
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(tox.folder), TWO, ONE, "--again"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+    )
+    asked = tox.folder / "asked"
+    until(lambda: asked.exists() and asked.read_text().split() == [TWO, ONE])
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert tox.result(TWO).status == PASSED and tox.result(ONE) is None
+    tox.asked()
+    tox.will(ONE)
+    assert tox.run("--only", ONE, TWO) == 0  # goes on from there
+    assert tox.asked() == [ONE]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
