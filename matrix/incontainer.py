@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from matrix import ABSENT
 from matrix.cells import Cell, cells
+from matrix.processes import Absent, Failed
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "django-db-geventpool"
@@ -28,14 +29,6 @@ PACKAGES = {
     "postgis": ("postgresql-postgis",),
     "pgbouncer": ("pgbouncer",),
 }
-
-
-class Absent(Exception):
-    """This machine cannot run the cell; the message is one sentence for a person to read."""
-
-
-class Failed(Exception):
-    """The cell could not be started; the message is one sentence for a person to read."""
 
 
 def find(name: str) -> Cell:
@@ -101,7 +94,7 @@ def build(cell: Cell, base: str) -> str:
     command += [f"--tag={NAME}-cell:{cell.python}"]
     command += [f"--build-arg=BASE={base}", f"--build-arg=PACKAGES={' '.join(packages(cell))}"]
     if os.environ.get("PIP_INDEX_URL"):
-        command += ["--build-arg=PIP_INDEX_URL"]  # without its value: there may be a password in it
+        command += ["--secret=id=pip_index_url,env=PIP_INDEX_URL"]  # there may be a password in it
     if os.environ.get("CA_FILE"):
         command += [f"--secret=id=ca,src={os.environ['CA_FILE']}"]
     with tempfile.TemporaryDirectory() as folder:
@@ -124,7 +117,8 @@ def run(cell: Cell, image: str, arguments: list[str]) -> NoReturn:
     if sys.stdin.isatty() and sys.stdout.isatty():
         command += ["--interactive", "--tty"]
     if os.environ.get("CA_FILE"):
-        command += [f"--volume={os.environ['CA_FILE']}:/run/ca.crt:ro"]
+        # The engine takes a relative one for the name of a volume.
+        command += [f"--volume={os.path.abspath(os.environ['CA_FILE'])}:/run/ca.crt:ro"]
         command += ["--env=SSL_CERT_FILE=/run/ca.crt"]
     if os.environ.get("DATABASE_URL"):
         command += ["--env=DATABASE_URL"]

@@ -30,11 +30,11 @@ T = TypeVar("T")
 
 
 class Failed(Exception):
-    """The server cannot be started; the message is for a person."""
+    """A server or a cell cannot be started; the message is one sentence for a person to read."""
 
 
 class Absent(Failed):
-    """What the environment asks for is not installed on this machine."""
+    """What it would need is not installed on this machine."""
 
 
 class Account:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -10,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from . import ABSENT, claims
+from .addresses import ServerUnavailable, named
 from .cells import Cell
 from .lock import ROOT
 
@@ -74,7 +77,7 @@ def judge(cell: Cell, code: int | None, tests: Tests | None, log: str, limit: fl
     """
     found = tests or Tests()
     last = last_line(log, cell.name)
-    if code == ABSENT:
+    if code == ABSENT and not found.ran:
         return Result(cell.name, SKIPPED, last or "it did not say why")
     if code is None:
         reason = f"no end within {limit:.0f} s"
@@ -114,7 +117,8 @@ def tail(log: str, lines: int = TAIL) -> str:
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 _URL_PASSWORD = re.compile(r"(\w+://)[^\s/@]*@")
-_NAMED_SECRET = re.compile(r"""(?i)(passw\w*|secret\w*|token)(['"]?\s*[=:]\s*['"]?)[^\s'",;)&]+""")
+_NAME = r"""(?i)(passw\w*|secret\w*|token)(['"]?\s*[=:]\s*)"""
+_VALUE = r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|[^\s'",;)&]+"""
 _LIBRARIES = re.compile(r"(?<![\w/:])/[^\s:'\"]*?/((?:python|pypy)3\.\d+/)")
 _HOMES = re.compile(r"(?:/root|/(?:home|Users)/[^/\s:'\"]+)(?=[/\s:'\"]|$)")
 
@@ -123,13 +127,35 @@ def clean(text: str, environ: Mapping[str, str] | None = None) -> str:
     """Output without what is nobody's business: passwords, and where things are on this machine."""
     environ = os.environ if environ is None else environ
     text = _ESCAPES.sub("", text.replace("\r\n", "\n"))
-    for name in ("DATABASE_URL", "PGPASSWORD"):
-        if environ.get(name):
-            text = text.replace(environ[name], "***")
-    text = _NAMED_SECRET.sub(r"\1\2***", _URL_PASSWORD.sub(r"\1***@", text))
+    secrets = _secrets(environ)
+    for secret in filter(_is_rare, secrets):
+        text = text.replace(secret, "***")
+    named_value = f"{_NAME}(?:{'|'.join([*map(re.escape, secrets), _VALUE])})"
+    text = re.sub(named_value, r"\1\2***", _URL_PASSWORD.sub(r"\1***@", text))
     text = text.replace(f"{ROOT}/", "").replace(str(ROOT), ".")
     text = text.replace(str(Path.home()), "~") if len(str(Path.home())) > 1 else text
     return _HOMES.sub("~", _LIBRARIES.sub(r".../\1", text))
+
+
+def _secrets(environ: Mapping[str, str]) -> list[str]:
+    """What *environ* has of them, as libpq, a URL and ``repr`` write it; the longest first."""
+    passwords = {environ.get("PGPASSWORD", "")}
+    with contextlib.suppress(ServerUnavailable):
+        server = named(environ)
+        passwords.add(server.password if server else "")
+    found = {environ.get("DATABASE_URL", "")}
+    for each in passwords:
+        found |= {each, quote(each, safe=""), repr(each)[1:-1]}
+    return sorted(found - {""}, key=len, reverse=True)
+
+
+def _is_rare(secret: str) -> bool:
+    """Whether it can be left out wherever it stands.
+
+    A short one is part of many words, and so is postgres: asterisks in their place would spoil the
+    log and say what it is. Such a one is left out only where it is called a password.
+    """
+    return len(secret) >= 6 and secret not in "postgresql"
 
 
 class Store:
@@ -164,13 +190,21 @@ class Store:
     def junit(self, cell: Cell) -> Path:
         return self.results / f"{cell.name}.xml"
 
+    def forget(self, cell: Cell) -> None:
+        """Of a cell that starts: its log and JUnit file are soon those of another run."""
+        for path in (self.junit(cell), self._result(cell.name)):
+            path.unlink(missing_ok=True)
+
+    def _result(self, name: str) -> Path:
+        return self.results / f"{name}.json"
+
     def save(self, result: Result) -> None:
-        write(self.results / f"{result.cell}.json", json.dumps(asdict(result), indent=1) + "\n")
+        write(self._result(result.cell), json.dumps(asdict(result), indent=1) + "\n")
 
     def load(self, cell: Cell) -> Result | None:
         """What is known of *cell*, of whatever sources; None also if it cannot be read."""
         try:
-            text = (self.results / f"{cell.name}.json").read_text(encoding="utf-8")
+            text = self._result(cell.name).read_text(encoding="utf-8")
             values: dict[str, Any] = json.loads(text)
             values["tests"] = Tests(**values["tests"])
             values["arguments"] = tuple(values["arguments"])

@@ -51,7 +51,7 @@ class Child:
     def __init__(self, cell: Cell, store: Store, options: Options) -> None:
         self.cell, self.limit, self._store = cell, options.limit, store
         self.began = time.monotonic()
-        store.junit(cell).unlink(missing_ok=True)
+        store.forget(cell)
         command = [*options.tox, "run", "-q", "--colored", "no", "-e", cell.name, "--"]
         command += [f"--junitxml={store.junit(cell)}", *options.arguments]
         with store.log(cell).open("wb") as log:
@@ -125,7 +125,7 @@ def run(
     """The results as they come, kept in *store* already.
 
     Whoever leaves this early, by closing it or with an exception, ends what is still running; such
-    a cell has no result.
+    a cell has no result, nor has it that of an earlier run.
 
     :param watch: called every now and then with what is running; the place to raise from.
     """

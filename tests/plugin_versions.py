@@ -9,6 +9,7 @@ from typing import Callable
 
 import pytest
 
+from . import pgbouncer, plugin_django
 from .plugin_hub import HUB
 
 
@@ -27,6 +28,14 @@ def _python() -> str:
         own = ".".join(map(str, sys.pypy_version_info[:3]))  # type: ignore[attr-defined]
         return f"{platform.python_version()} (PyPy {own})"
     return f"{platform.python_version()} ({platform.python_implementation()})"
+
+
+def _django() -> str:
+    """An archive of the main branch has a version that looks like a release's."""
+    from django import VERSION
+
+    phase = "" if VERSION[3] == "final" else f" ({VERSION[3]})"
+    return f"{_installed('Django')}{phase}"
 
 
 def _psycopg3() -> str:
@@ -51,15 +60,24 @@ def _server() -> dict[str, str]:
     return {**found, "PostGIS": row[0]} if row else found
 
 
+def _pgbouncer() -> str:
+    """Of the one that the tests go through, if they do."""
+    if plugin_django.SERVER.direct is None:
+        return ""
+    (row,) = pgbouncer.ask(plugin_django.SERVER, "SHOW VERSION")
+    return str(row["version"]).rpartition(" ")[2]
+
+
 def versions() -> dict[str, str]:
     found = {
         "Python": _python(),
-        "Django": _installed("Django"),
+        "Django": _django(),
         "psycopg": _psycopg3(),
         "psycopg2": _installed("psycopg2", "psycopg2-binary"),
         "psycopg2cffi": _installed("psycopg2cffi"),
         "Hub": f"{HUB} {_installed(HUB)}".strip(),
         **_server(),
+        "PgBouncer": _pgbouncer(),
     }
     return {name: value for name, value in found.items() if value}
 

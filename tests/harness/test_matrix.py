@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+import subprocess
 from itertools import product
 from pathlib import Path
 
@@ -91,3 +92,26 @@ def assert_has_hashes(requirements: Path) -> None:
     assert lines
     for line in lines:
         assert "--hash=sha256:" in line, line
+
+
+def test_ci_fails_where_the_readme_has_not_the_line_that_it_is_to_run(tmp_path: Path) -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    functions = script[script.index("step() {") : script.index("\nreadme_step ")]
+    named = re.findall(r"^readme_step (\S+)$", script, re.M)
+    assert len(named) == 2
+    (tmp_path / "README.md").write_text("python3 -m venv .venv -h && echo it ran tox -q -e load\n")
+
+    def run(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
+        program = f"set -euo pipefail\n{functions}\nreadme_step {name}\n"
+        return subprocess.run(
+            ["bash", "-c", program], cwd=folder, capture_output=True, text=True, timeout=60
+        )
+
+    assert "it ran" in run("load", tmp_path).stdout
+    missing = run("lost", tmp_path)
+    assert (
+        missing.returncode == 1 and "has no line that ends with: tox -q -e lost" in missing.stdout
+    )
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in named:
+        assert re.search(rf"^python3 -m venv .*tox -q -e {name}$", readme, re.M)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from xml.etree import ElementTree
 import pytest
 
 import matrix.__main__ as main
-from matrix import claims, junit, runner, sources
+from matrix import claims, junit, lock, runner, sources
+from matrix.addresses import Server
 from matrix.cells import Cell, cells
 from matrix.results import FAILED, PASSED, SKIPPED, Store, clean, judge
 
@@ -36,7 +38,12 @@ VERSIONS = {
         "Hub": "gevent 25.9",
     },
     TWO: {"Python": "3.9.2 (CPython)", "Django": "4.2.3", "psycopg2": "2.9", "Hub": "gevent 25.9"},
-    MAY_FAIL: {"Python": "3.14.1 (CPython)", "psycopg": "3.3.1", "Hub": "gevent 25.9"},
+    MAY_FAIL: {
+        "Python": "3.14.1 (CPython)",
+        "Django": "6.2 (alpha)",
+        "psycopg": "3.3.1",
+        "Hub": "gevent 25.9",
+    },
 }
 PASSES = '<testcase classname="tests.test_a" name="test_a" time="0.1"/>'
 FAILS = (
@@ -162,6 +169,17 @@ def test_77_is_a_cell_whose_server_is_absent_with_the_last_line_as_the_reason(to
     assert (tox.result(ONE).status, tox.result(ONE).reason) == (SKIPPED, "no PostGIS here")
 
 
+def test_77_is_a_failure_once_a_test_has_run(tox: Tox) -> None:
+    tox.will(ONE, PASSES, FAILS, code=77)
+    tox.will(TWO, PASSES, code=77, says="the last line")
+    assert tox.run("--only", ONE, TWO) == 1
+    assert (tox.result(ONE).status, tox.result(ONE).reason) == (FAILED, "1 of 2 tests failed")
+    assert (tox.result(TWO).status, tox.result(TWO).reason) == (
+        FAILED,
+        "tox ended with 77: the last line",
+    )
+
+
 def test_an_interpreter_that_is_not_there_is_named(tox: Tox) -> None:
     (tox.folder / "bin" / "python3.12").unlink()
     (tox.folder / "bin" / "python3.12").symlink_to("/bin/false")
@@ -220,6 +238,7 @@ def test_a_cell_that_does_not_end_is_ended_and_has_failed(tox: Tox) -> None:
         (ONE, "Hub", "eventlet 0.41"),
         (TWO, "psycopg2", ""),
         (TWO, "psycopg", "3.3.1"),
+        (MAY_FAIL, "Django", "6.1.3"),
     ],
 )
 def test_a_cell_that_ran_on_something_else_has_failed(cell: str, name: str, found: str) -> None:
@@ -246,9 +265,30 @@ def test_a_cell_of_a_server_must_have_run_on_it() -> None:
         "Hub": "gevent",
     }
     assert claims.broken(pypy, on_pypy) == ""
+    bouncer = replace(on_15, variant="pgbouncer")
+    assert "ran on PgBouncer none" in claims.broken(bouncer, versions)
+    assert claims.broken(bouncer, {**versions, "PgBouncer": "1.18.0"}) == ""
     assert (
         claims.broken(replace(on_15, variant="eventlet"), {**versions, "Hub": "eventlet 1"}) == ""
     )
+
+
+@pytest.mark.parametrize("driver", lock.MIN_DRIVERS)
+def test_a_cell_of_the_lowest_versions_must_have_run_on_those_of_its_lock(driver: str) -> None:
+    text = lock.min_lock(driver).read_text(encoding="utf-8")
+    pinned = dict(re.findall(r"^(\S+)==(\S+)", text, re.M))
+    name = {"psycopg3": "psycopg"}.get(driver, driver)
+    versions = {
+        "Python": "3.9.2 (CPython)",
+        "Django": pinned["django"],
+        "Hub": f"gevent {pinned['gevent']}",
+        name: pinned["psycopg" if driver == "psycopg3" else "psycopg2-binary"],
+    }
+    cell = Cell("py39", "django42", driver, "min")
+    assert claims.broken(cell, versions) == ""
+    for other in ("Django", "Hub", name):
+        newer = {**versions, other: f"{versions[other]}.1"}
+        assert "the lowest, and ran on" in claims.broken(cell, newer)
 
 
 # -- what is run again
@@ -303,11 +343,17 @@ def test_only_some_of_the_tests_are_no_result_for_all_of_them(tox: Tox) -> None:
 
 
 def test_the_fingerprint_is_that_of_the_sources_and_not_of_the_report(tmp_path: Path) -> None:
-    for name in ("tests/test_a.py", "matrix/report/index.html", "tests/__pycache__/a", "uv.lock"):
+    for name in (
+        "tests/test_a.py",
+        "matrix/report/index.html",
+        "tests/__pycache__/a",
+        "tests/harness/a",
+        "uv.lock",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("before")
     seen = [sources.fingerprint(tmp_path)]
-    for name in ("matrix/report/index.html", "tests/__pycache__/a", "README.md"):
+    for name in ("matrix/report/index.html", "tests/__pycache__/a", "tests/harness/a", "README.md"):
         (tmp_path / name).write_text("after")
         assert sources.fingerprint(tmp_path) == seen[0]
     for name in ("tests/test_a.py", "uv.lock", "matrix/new.py"):
@@ -331,6 +377,16 @@ def test_patterns_select(tox: Tox, capsys: pytest.CaptureFixture[str]) -> None:
     assert tox.run("--list", "--only", "py39-*-psycopg2", "pypy39-*") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines == [f"{TWO}: not run", "pypy39-django42-psycopg2cffi: not run"]
+
+
+def test_a_list_whose_reader_leaves_is_no_traceback() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "matrix", "--list"], cwd=ROOT, stdout=write, stderr=subprocess.PIPE
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
 
 
 def test_a_second_run_at_the_same_time_is_refused(
@@ -374,10 +430,7 @@ def test_the_figures_and_the_merged_record_have_every_cell(tox: Tox) -> None:
     root = ElementTree.parse(tox.store.folder / "junit.xml").getroot()
     assert [suite.get("name") for suite in root] == [TWO, ONE]
     assert (root.get("tests"), root.get("failures")) == ("3", "1")
-    assert [case.get("name") for case in root.iter("testcase")] == [TWO, "test_b", ONE][:1] + [
-        "t.test_b",
-        ONE,
-    ]
+    assert [case.get("name") for case in root.iter("testcase")] == [TWO, "t.test_b", ONE]
 
 
 # -- ended early
@@ -390,6 +443,26 @@ folder = pathlib.Path(sys.argv[1])
 tox = [sys.executable, str(folder / "tox.py"), str(folder)]
 sys.exit(main(["--jobs", "1", "--only", *sys.argv[2:]], Store(folder / "report"), tox))
 """
+
+
+def test_a_cell_that_was_ended_has_no_longer_the_result_of_the_run_before(tox: Tox) -> None:
+    assert tox.run("--only", ONE, TWO) == 0
+    tox.will(ONE, hangs=True)
+    tox.asked()
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(tox.folder), TWO, ONE, "--again"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+    )
+    asked = tox.folder / "asked"
+    until(lambda: asked.exists() and asked.read_text().split() == [TWO, ONE])
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert tox.result(TWO).status == PASSED and tox.result(ONE) is None
+    tox.asked()
+    tox.will(ONE)
+    assert tox.run("--only", ONE, TWO) == 0  # goes on from there
+    assert tox.asked() == [ONE]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -426,3 +499,28 @@ amqp://me:open-sesame@host/ password='hunter2' PASSWORD: hunter2, {{'token': 'hu
         assert each not in told
     assert "tests/test_a.py ~/code/x.py ~/y.py .../python3.12/threading.py" in told
     assert told.endswith("red https://example.org/lib/python3.12/x")
+
+
+@pytest.mark.parametrize("password", ["top,secret word", "it's \"so\\", "öffne=dich", "a,b"])
+def test_no_part_of_a_password_that_the_url_quotes_is_in_a_log(password: str) -> None:
+    server = Server("db", 5432, "me", password, "x", "a test")
+    text = f"{server.url} {server.django} password={password} host=db"
+    if len(password) > 5:
+        text += f", and {password} or {password!r}"
+    told = clean(text, {"DATABASE_URL": server.url})
+    for part in (*re.findall(r"\w\w+", password), password):
+        assert part not in told.replace("PASSWORD", "").replace("password", "")
+    assert "HOST': 'db'" in told and "host=db" in told
+
+
+@pytest.mark.parametrize("password", ["pg", "postgres"])
+def test_a_password_that_is_part_of_other_words_does_not_spoil_a_log(password: str) -> None:
+    text = f"pgbouncer and postgresql.conf of postgres {{'PASSWORD': '{password}', 'PORT': ''}}"
+    told = clean(text, {"PGPASSWORD": password, "PGHOST": "db"})
+    assert told == "pgbouncer and postgresql.conf of postgres {'PASSWORD': ***, 'PORT': ''}"
+
+
+def test_a_database_url_that_is_none_is_not_in_a_log_either() -> None:
+    assert clean("it is mysql://me:hidden@db/x", {"DATABASE_URL": "mysql://me:hidden@db/x"}) == (
+        "it is ***"
+    )
