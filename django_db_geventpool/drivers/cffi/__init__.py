@@ -12,18 +12,26 @@ be imported, and Django and a site's own code then find what they expect of psyc
   ``connection.py``, with ``pgconn_ptr``.
 * ``connection.isolation_level`` that can be set, as ``base.py`` does where OPTIONS has one; with
   ``readonly`` and ``deferrable``. In ``connection.py``: BEGIN says them, as in psycopg2 since 2.7.
+  ``set_isolation_level()`` leaves autocommit where the level is the same; ``reset()`` forgets all.
 * An adapter's ``encoding`` that can be set, as ``psycopg_any.py`` does to quote a default in
   ``schema.py``. In ``values.py``.
 * ``Range`` objects that can be compared with something else: model and form fields do that with
   each value (``value in empty_values``). In ``values.py``, and so are these, where values were
   changed on their way: the microseconds of an interval (DurationField), "null" in an array
-  (ArrayField), ranges in arrays, text with a NUL in it, members of an IntEnum.
+  (ArrayField), ranges in arrays, text with a NUL in it, members of an IntEnum, a memoryview whose
+  items have several bytes, a time's zone, the seconds of a zone's offset (``tzinfo_factory`` gets a
+  timedelta, as in psycopg2 since 2.9), an infinite timestamptz, 24:00, arrays of points, of
+  addresses, of empty arrays.
 * A connection's set-up where the role's or the server's DateStyle is not ISO, which never ends on a
   hub; OperationalError where the server has ended the connection. In ``connection.py``.
 * A named cursor's ``close()`` in a failed transaction, or after its query has failed: Django calls
   it in both cases (``db/models/sql/compiler.py``). In ``cursor.py``.
 * Submodules by the name of psycopg2: ``psycopg2cffi.compat.register()`` alone would give second
   copies of them.
+
+What stays different, as far as it is known: a date or timestamp after the year 9999 is a DataError
+(psycopg2: a ValueError); an array with an infinite timestamptz is read (psycopg2: a DataError);
+text with a backslash is quoted as ``E'...'`` whatever standard_conforming_strings is.
 
 The version is new enough for Django, which wants 2.8.4. Each of these has its test in
 ``tests/test_psycopg2cffi.py``; https://github.com/chtd/psycopg2cffi/issues/133 is about them.

@@ -16,7 +16,7 @@ LIBPQ = Libpq(_libpq.__file__)
 
 _class = extensions.connection
 _status, _is_busy = _class.get_transaction_status, _class._is_busy
-_create_exception = _class._create_exception
+_create_exception, _reset = _class._create_exception, _class.reset
 
 
 class ConnectionInfo:
@@ -106,13 +106,12 @@ def _setup(connection: Any) -> None:
 
 _LEVELS = {1: "READ COMMITTED", 2: "REPEATABLE READ", 3: "SERIALIZABLE", 4: "READ UNCOMMITTED"}
 _NUMBERS = {name: number for number, name in _LEVELS.items()}
-ISOLATION_LEVEL_DEFAULT = 5
 
 _Value = Any  # None is the server's default
 
 
 def _level(value: _Value) -> int | None:
-    if value is None or value == ISOLATION_LEVEL_DEFAULT:
+    if value is None:
         return None
     if isinstance(value, int):
         if value not in _LEVELS:
@@ -148,6 +147,26 @@ def _set_session(
     given = {"isolation_level": isolation_level, "readonly": readonly, "deferrable": deferrable}
     wanted = {name: value for name, value in given.items() if value is not None}
     _configure(connection, wanted, autocommit)
+
+
+def _set_isolation_level(connection: Any, level: _Value) -> None:
+    """By itself it does nothing, and leaves autocommit on, where the level is the same."""
+    if isinstance(level, int) and not 0 <= level <= 4:
+        raise ValueError("isolation level must be between 0 and 4")
+    connection.rollback()
+    if level == extensions.ISOLATION_LEVEL_AUTOCOMMIT:
+        _configure(connection, {}, autocommit=True)
+    else:
+        _configure(connection, {"isolation_level": level}, autocommit=False)
+
+
+def _reset_all(connection: Any) -> None:
+    """To what it was when it was new. RESET ALL leaves the role's own DateStyle, to set again."""
+    _reset(connection)
+    for name in _SETTINGS:
+        setattr(connection, "_" + name, None)
+    connection.__dict__.pop("_told", None)
+    _setup(connection)
 
 
 def _configure(connection: Any, given: dict[str, _Value], autocommit: bool | None = None) -> None:
@@ -213,8 +232,10 @@ _class._setup = _setup
 _class._is_busy = _is_busy_or_tells_why
 _class._begin_transaction = _begin
 _class.set_session = _set_session
+_class.set_isolation_level = _set_isolation_level
+_class.reset = _reset_all
 for _name in _SETTINGS:
     setattr(_class, _name, _characteristic(_name))
 extensions.ConnectionInfo = ConnectionInfo
-extensions.ISOLATION_LEVEL_DEFAULT = ISOLATION_LEVEL_DEFAULT
+extensions.ISOLATION_LEVEL_DEFAULT = None
 extensions.libpq_version = lambda: LIBPQ.function("PQlibVersion")(None)

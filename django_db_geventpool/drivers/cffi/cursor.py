@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 from typing import Any, Callable
 
@@ -10,7 +11,8 @@ from psycopg2cffi import extensions
 from . import sql
 
 _class = extensions.cursor
-_close, _mogrify, _copy_expert = _class.close, _class.mogrify, _class.copy_expert
+_init, _close = _class.__init__, _class.close
+_mogrify, _copy_expert = _class.mogrify, _class.copy_expert
 
 # Where the server would not take a CLOSE, or knows the cursor no more.
 _TOO_LATE = (
@@ -28,6 +30,11 @@ def _takes_composed(method: Callable[..., Any]) -> Callable[..., Any]:
         return method(cursor, query, *args, **kwargs)
 
     return with_composed
+
+
+def _begin(cursor: Any, *args: Any, **kwargs: Any) -> None:
+    _init(cursor, *args, **kwargs)
+    cursor.tzinfo_factory = datetime.timezone  # given a timedelta: see values.py
 
 
 def _end(cursor: Any) -> None:
@@ -53,6 +60,7 @@ def _copy(cursor: Any, sql: Any, *args: Any, **kwargs: Any) -> Any:
     return _copy_expert(cursor, sql, *args, **kwargs)
 
 
+_class.__init__ = _begin
 _class.closed = property(lambda cursor: bool(cursor._closed or cursor._conn.closed))
 _class.execute = _takes_composed(_class.execute)
 _class.executemany = _takes_composed(_class.executemany)
