@@ -164,7 +164,6 @@ def test_each_class_has_the_base_that_psycopg2_gives_it() -> None:
         "DuplicateDatabase": psycopg2.ProgrammingError,
         "LockNotAvailable": psycopg2.OperationalError,
         "AdminShutdown": psycopg2.OperationalError,
-        "IdleSessionTimeout": psycopg2.OperationalError,
         "QueryCanceled": extensions.QueryCanceledError,
         "SerializationFailure": extensions.TransactionRollbackError,
         "DeadlockDetected": extensions.TransactionRollbackError,
