@@ -203,7 +203,8 @@ class Session:
             return True
 
     def _forget(self) -> None:
-        self._unwatch()
+        unwatch, self._unwatch = self._unwatch, _nothing
+        unwatch()
         fd, self._fd = self._fd, -1
         if fd >= 0:
             self._hub.close_fd(fd)

@@ -12,7 +12,6 @@ from django_db_geventpool.config import PoolConfig
 from django_db_geventpool.drivers import Canceller, State
 from django_db_geventpool.pool import Checkout, Pool
 
-NAME = "fake"
 OperationalError = RuntimeError
 
 _numbers = itertools.count(1)

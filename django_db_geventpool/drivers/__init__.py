@@ -31,9 +31,6 @@ class Driver(Protocol):
     """What the pool needs of a client library."""
 
     @property
-    def NAME(self) -> str: ...
-
-    @property
     def OperationalError(self) -> type[Exception]: ...
 
     @property

@@ -11,13 +11,12 @@ from psycopg2cffi import extensions
 from psycopg2cffi._impl.libpq import ffi
 from psycopg2cffi._impl.libpq import libpq as _lib
 
-from . import Canceller, psycopg2_common
+from . import Canceller
 from .cffi.connection import LIBPQ
-from .psycopg2_common import OperationalError, discard, make_green, restore, settings, state
+from .psycopg2 import Cursor, OperationalError, discard, make_green, restore, settings, state
 
 __all__ = [
     "CONNECT_OPTIONS",
-    "NAME",
     "OperationalError",
     "canceller",
     "discard",
@@ -26,8 +25,6 @@ __all__ = [
     "settings",
     "state",
 ]
-
-NAME = "psycopg2cffi"
 
 
 class Connection(extensions.connection):  # type: ignore[misc]  # it has no types
@@ -65,7 +62,7 @@ class Connection(extensions.connection):  # type: ignore[misc]  # it has no type
 
 CONNECT_OPTIONS: dict[str, Any] = {
     "connection_factory": Connection,
-    "cursor_factory": psycopg2_common.Cursor,
+    "cursor_factory": Cursor,
 }
 
 

@@ -15,8 +15,6 @@ from psycopg.pq import TransactionStatus
 from ..hubs import Hub
 from . import Canceller, State
 
-NAME = "psycopg3"
-
 OperationalError = psycopg.OperationalError
 CONNECT_OPTIONS: dict[str, Any] = {}
 
