@@ -1,5 +1,21 @@
 """The harness around the package: servers to run against, and the cells to run."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+#: The repository.
+ROOT = Path(__file__).resolve().parent.parent
 #: The exit code of what cannot run here because something is not installed (an interpreter, a
 #: server, a container engine): neither passed nor failed, as automake has it.
 ABSENT = 77
+
+
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What stands before the first ``--``, and what after it, which is for pytest."""
+    own = list(arguments)
+    if "--" not in own:
+        return own, []
+    at = own.index("--")
+    return own[:at], own[at + 1 :]

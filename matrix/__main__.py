@@ -21,7 +21,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from types import FrameType
 
-from . import junit, markdown, page, record, runner, sources
+from . import junit, markdown, page, record, runner, sources, split
 from .cells import Cell, cells
 from .postgres import ServerUnavailable, named
 from .progress import Progress
@@ -37,9 +37,7 @@ class Interrupted(Exception):
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    own, given = list(arguments), list[str]()
-    if "--" in own:
-        own, given = own[: own.index("--")], own[own.index("--") + 1 :]
+    own, given = split(arguments)
     parser = argparse.ArgumentParser(
         prog="python -m matrix",
         usage="%(prog)s [options] [-- PYTEST-ARGUMENT ...]",

@@ -20,10 +20,9 @@ from typing import Any
 
 from django_db_geventpool.drivers import cffi
 
-from . import _suite_source, postgres
+from . import ROOT, _suite_source, postgres
 from ._suite_results import Results, read
 
-ROOT = Path(__file__).resolve().parent.parent
 #: Without and with PostGIS.
 ENGINES = {
     "stock": ("django.db.backends.postgresql", "django.contrib.gis.db.backends.postgis"),

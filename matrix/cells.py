@@ -21,7 +21,8 @@ from itertools import product
 PYTHONS = ("py39", "py310", "py311", "py312", "py313", "py314", "pypy39", "pypy311")
 DJANGOS = ("django42", "django50", "django51", "django52", "django60", "django61")
 DRIVERS = ("psycopg2", "psycopg3", "psycopg2cffi")
-SERVERS = ("pg14", "pg15", "pg16", "pg17", "pg18", "postgis", "pgbouncer")
+VERSIONS = ("pg14", "pg15", "pg16", "pg17", "pg18")
+SERVERS = (*VERSIONS, "postgis", "pgbouncer")
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ MORE: tuple[tuple[tuple[str, ...], ...], ...] = (
     (("py39",), ("django42",), _BOTH, ("eventlet", "min")),
     (("py312",), ("django42", "django52"), _BOTH, ("eventlet",)),
     (("py313",), ("django61",), _BOTH, ("eventlet",)),
-    (("py312",), ("django52", "django61"), _BOTH, ("pg14", "pg15", "pg16", "pg17", "pg18")),
+    (("py312",), ("django52", "django61"), _BOTH, VERSIONS),
     (("py312",), ("django52",), _BOTH, ("postgis", "pgbouncer")),
     (("py313",), ("django61",), _BOTH, ("postgis", "pgbouncer")),
     (("py314",), ("djangomain",), ("psycopg3",), ("",)),

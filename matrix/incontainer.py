@@ -14,11 +14,10 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
-from matrix import ABSENT
+from matrix import ABSENT, ROOT, split
 from matrix.cells import Cell, cells
 from matrix.processes import Absent, Failed
 
-ROOT = Path(__file__).resolve().parent.parent
 NAME = "django-db-geventpool"
 VOLUME = f"{NAME}-cache"
 
@@ -59,19 +58,9 @@ def base_image(cell: Cell) -> str:
     image = os.environ.get(variable)
     if not image:
         return f"{kind}:3.{minor}-slim"
-    asked = subprocess.run(
-        [
-            "docker",
-            "run",
-            "--rm",
-            "--entrypoint",
-            "sh",
-            image,
-            "-c",
-            f"command -v {cell.interpreter}",
-        ],
-        stdout=subprocess.DEVNULL,
-    )
+    command = ["docker", "run", "--rm", "--entrypoint", "sh", image, "-c"]
+    command += [f"command -v {cell.interpreter}"]
+    asked = subprocess.run(command, stdout=subprocess.DEVNULL)
     if asked.returncode:
         raise Absent(
             f"The image {image}, which {variable} names, has no {cell.interpreter} for "
@@ -142,10 +131,7 @@ def parse(arguments: list[str]) -> tuple[str, list[str]]:
         "DATABASE_URL, a server that the container can reach.",
     )
     parser.add_argument("cell", metavar="CELL", help="as in py313-django52-psycopg3")
-    ours, for_pytest = arguments, []
-    if "--" in arguments:
-        split = arguments.index("--")
-        ours, for_pytest = arguments[:split], arguments[split + 1 :]
+    ours, for_pytest = split(arguments)
     return parser.parse_args(ours).cell, for_pytest
 
 

@@ -15,7 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from . import ROOT
+
 #: The drivers that have a cell on the lowest versions, and the Python of these cells.
 MIN_DRIVERS = ("psycopg2", "psycopg3")
 MIN_PYTHON = "3.9"

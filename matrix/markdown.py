@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from . import ROOT
 from .layout import Table, core, is_core, more
-from .lock import ROOT
 from .record import EXCLUDED, NOT_RUN, Record
 from .results import FAILED, PASSED, SKIPPED, write
 
@@ -42,7 +42,11 @@ def document(record: Record) -> str:
     parts = ["# The matrix, as it ran last", summary(record)]
     for layout in (core(record.candidates), more(record.candidates)):
         parts += [f"## {layout.title}", table(record, layout)]
-    parts += ["## Excluded (–)", "\n".join(f"* {each}" for each in _exclusions(record))]
+    excluded = [
+        f"* [{each.reason}]({each.link}): {number} cells"
+        for each, number in record.exclusions().items()
+    ]
+    parts += ["## Excluded (–)", "\n".join(excluded)]
     told = [
         f"* `{name}` {result.status}: {_plain(result.reason)}"
         for name, result in record.results.items()
@@ -50,16 +54,6 @@ def document(record: Record) -> str:
     ]
     parts += ["## Failed or skipped", "\n".join(told)] if told else []
     return "\n\n".join(parts) + "\n"
-
-
-def _exclusions(record: Record) -> list[str]:
-    found: dict[str, int] = {}
-    for cell in record.candidates:
-        exclusion = record.exclusion(cell)
-        if exclusion:
-            line = f"[{exclusion.reason}]({exclusion.link})"
-            found[line] = found.get(line, 0) + 1
-    return [f"{line}: {number} cells" for line, number in found.items()]
 
 
 def _plain(text: str) -> str:

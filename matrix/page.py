@@ -135,9 +135,8 @@ def _skipped_tests(record: Record) -> str:
 
 
 def _excluded(record: Record) -> str:
-    found = Counter(each for cell in record.candidates if (each := record.exclusion(cell)))
     items = "".join(
         f'<li><b>{number}</b> <a href="{escape(each.link)}">{escape(each.reason)}</a></li>'
-        for each, number in found.items()
+        for each, number in record.exclusions().items()
     )
     return f"<section><h2>Excluded</h2><ul class=list>{items}</ul></section>" if items else ""

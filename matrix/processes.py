@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Callable, ClassVar, TypeVar
 
+from . import ROOT
 from .addresses import ServerAbsent, ServerUnavailable
 
 START_TIMEOUT = 60.0
@@ -208,7 +209,7 @@ def started(
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
     process = subprocess.Popen(
         [sys.executable, "-m", module],
-        cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+        cwd=ROOT,
         env={**inherited, **environ},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

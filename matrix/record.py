@@ -66,12 +66,18 @@ class Record:
         result = self.results.get(cell.name)
         return result.status if result else NOT_RUN
 
+    def verdict(self, cell: Cell) -> str:
+        """The status, in which a failure that may be is MAY_FAIL."""
+        status = self.status(cell)
+        return MAY_FAIL if cell.may_fail and status == FAILED else status
+
+    def exclusions(self) -> Counter[Exclusion]:
+        """How many candidates each of them leaves out."""
+        return Counter(each for cell in self.candidates if (each := self.exclusion(cell)))
+
     def counts(self) -> dict[str, int]:
-        """How many candidates have each status; failures that may be are under MAY_FAIL."""
-        found = Counter(
-            MAY_FAIL if cell.may_fail and self.status(cell) == FAILED else self.status(cell)
-            for cell in self.candidates
-        )
+        """How many candidates have each verdict."""
+        found = Counter(map(self.verdict, self.candidates))
         return {
             name: found[name] for name in (PASSED, FAILED, MAY_FAIL, SKIPPED, NOT_RUN, EXCLUDED)
         }
@@ -79,11 +85,7 @@ class Record:
     @property
     def failed(self) -> list[Result]:
         """Those that count."""
-        return [
-            self.results[cell.name]
-            for cell in self.cells
-            if self.status(cell) == FAILED and not cell.may_fail
-        ]
+        return [self.results[cell.name] for cell in self.cells if self.verdict(cell) == FAILED]
 
     @property
     def partial(self) -> list[Result]:

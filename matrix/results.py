@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from . import ABSENT, claims
+from . import ABSENT, ROOT, claims
 from .addresses import ServerUnavailable, named
 from .cells import Cell
-from .lock import ROOT
 
 REPORT = ROOT / "matrix" / "report"
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"

@@ -10,9 +10,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from . import junit
+from . import ROOT, junit
 from .cells import Cell
-from .lock import ROOT
 from .results import SKIPPED, Result, Store, clean, insist, judge
 
 TOX = (sys.executable, "-m", "tox")

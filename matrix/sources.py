@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from .lock import ROOT
+from . import ROOT
 
 #: What a cell's tests depend on. The page is made of results, and README.md holds a table of them:
 #: neither may make them look old.

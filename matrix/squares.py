@@ -10,7 +10,7 @@ from .cells import Cell, Exclusion
 from .layout import Row, Table, title
 from .markup import css, details_id, duration, facts, linked, reasons, sign
 from .record import EXCLUDED, MAY_FAIL, Record
-from .results import FAILED, SKIPPED, Result
+from .results import SKIPPED, Result
 
 
 def table(record: Record, layout: Table) -> str:
@@ -66,13 +66,13 @@ def _squares(record: Record, row: Row) -> Iterable[str]:
 
 
 def _square(record: Record, cell: Cell) -> str:
-    status, result = record.status(cell), record.results.get(cell.name)
+    status, verdict = record.status(cell), record.verdict(cell)
+    result = record.results.get(cell.name)
     notes = [_small(result)] if result and status != SKIPPED else []
-    notes += ["may fail"] if cell.may_fail and status == FAILED else []
+    notes += ["may fail"] if verdict == MAY_FAIL else []
     notes += ["partial"] if result and result.arguments else []
-    name = MAY_FAIL if cell.may_fail and status == FAILED else status
     return (
-        f'<td><button type="button" id="{cell.name}" class="cell {css(name)}" '
+        f'<td><button type="button" id="{cell.name}" class="cell {css(verdict)}" '
         f'popovertarget="{details_id(cell.name)}">{sign(status)}'
         f'<span class="hidden">{escape(title(cell))}: </span><span class="word">{status}</span>'
         f"<small>{', '.join(notes)}</small></button></td>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
 from threading import Event
@@ -17,7 +17,7 @@ from matrix import ABSENT
 from matrix.postgres import Server, ServerAbsent, ServerUnavailable, server
 
 from . import pgbouncer
-from .tasks import spawn, until
+from .tasks import pause, spawn, until
 
 ENGINE = os.environ.get("TEST_ENGINE", "django_db_geventpool.backends.postgresql_psycopg")
 #: The module of the client library that Django runs on here.
@@ -146,6 +146,14 @@ class Database:
         for task in tasks:
             task.result()
         until(lambda: self.pool.stats().idle == number)
+
+    def peak_of(self, tasks: Sequence[Any]) -> int:
+        """The most sessions that there were at the same time while *tasks* ran."""
+        peak = 0
+        while any(task.running for task in tasks):
+            peak = max(peak, len(self.sessions()))
+            pause()
+        return peak
 
     def sessions(self) -> list[int]:
         """Those of this database, as the server counts them: a number for each.

@@ -10,16 +10,13 @@ from django.db import connections
 from django_db_geventpool.errors import PoolTimeout
 
 from .plugin_hub import HUB
-from .tasks import pause, spawn, until
+from .tasks import spawn, until
 
 
 def test_sixty_tasks_at_once_on_a_cold_pool_open_four_connections(database: Any) -> None:
     four = database(MAX_CONNS=4)
     tasks = [spawn(four.query, "SELECT pg_sleep(0.02) IS NOT NULL") for _ in range(60)]
-    peak = 0
-    while any(task.running for task in tasks):
-        peak = max(peak, len(four.sessions()))
-        pause()
+    peak = four.peak_of(tasks)
     for task in tasks:
         assert task.result() is True
     assert peak == 4

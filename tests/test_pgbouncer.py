@@ -14,7 +14,7 @@ from django.db.models import F
 from . import pgbouncer, plugin_django
 from .models import Item
 from .plugin_hub import HUB
-from .tasks import pause, spawn, until
+from .tasks import spawn, until
 
 greenlets_only = pytest.mark.skipif(
     HUB == "threads",
@@ -73,10 +73,7 @@ def test_it_is_in_transaction_mode(database: Any) -> None:
 def test_sixty_tasks_at_once_are_four_clients(database: Any) -> None:
     four = database(MAX_CONNS=4)
     tasks = [spawn(four.query, "SELECT pg_sleep(0.02) IS NOT NULL") for _ in range(60)]
-    peak = 0
-    while any(task.running for task in tasks):
-        peak = max(peak, len(four.sessions()))
-        pause()
+    peak = four.peak_of(tasks)
     assert [task.result() for task in tasks] == [True] * 60
     assert peak == len(four.sessions()) == 4
 

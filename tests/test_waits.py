@@ -5,6 +5,7 @@ from __future__ import annotations
 import _socket
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Callable
 
 import pytest
@@ -138,29 +139,37 @@ def test_a_killed_wait_leaves_nothing_behind(watch: Any, ends: Any) -> None:
     assert HUB_MODULE.wait_io(ours.fileno(), READ, 10) == READ
 
 
+@contextmanager
+def new_owner(fd: int) -> Iterator[tuple[Any, Any]]:
+    """A connection that gets the number *fd*: the task that waits to read, and its other end."""
+    ours, theirs = _socket.socketpair()  # not the hub's, which are closed a little later
+    assert ours.fileno() == fd
+    assert HUB_MODULE.wait_io(fd, WRITE, None) == WRITE  # with this every connect begins
+    task = spawn(HUB_MODULE.wait_io, fd, READ, None)
+    pause()
+    yield task, theirs
+    ours.close()
+    theirs.close()
+
+
 def test_the_new_owner_of_a_number_waits_on_when_the_old_one_is_forgotten() -> None:
     """libpq has closed the socket long before the pool hears that the server is gone."""
     ours, theirs = _socket.socketpair()
     fd = ours.fileno()
     forget = HUB_MODULE.keep_watcher(fd)
     ours.close()
-    again, other = _socket.socketpair()
-    assert again.fileno() == fd
-    assert HUB_MODULE.wait_io(fd, WRITE, None) == WRITE  # with this every connect begins
-    task = spawn(HUB_MODULE.wait_io, fd, READ, None)
-    pause()
-    forget()
-    pause()
-    other.send(b"x")
-    assert task.result() == READ
-    for each in (theirs, again, other):
-        each.close()
+    theirs.close()
+    with new_owner(fd) as (task, other):
+        forget()
+        pause()
+        other.send(b"x")
+        assert task.result() == READ
 
 
 @pytest.mark.parametrize("interrupted", [False, True], ids=["at rest", "interrupted"])
 def test_the_number_of_a_closed_one_can_be_waited_for_again(watch: Any, interrupted: bool) -> None:
     """As when a driver closes a connection itself, and another one gets its number."""
-    ours, theirs = _socket.socketpair()  # not the hub's, which are closed a little later
+    ours, theirs = _socket.socketpair()
     fd = ours.fileno()
     watch(fd)
     theirs.send(b"x")
@@ -171,12 +180,7 @@ def test_the_number_of_a_closed_one_can_be_waited_for_again(watch: Any, interrup
         pause()
         task.kill()
     ours.close()
-    again, other = _socket.socketpair()
-    assert again.fileno() == fd
-    assert HUB_MODULE.wait_io(fd, WRITE, None) == WRITE  # with this every connect begins
-    task = spawn(HUB_MODULE.wait_io, fd, READ, None)
-    pause()
-    other.send(b"x")
-    assert task.result() == READ
-    for each in (theirs, again, other):
-        each.close()
+    with new_owner(fd) as (task, other):
+        other.send(b"x")
+        assert task.result() == READ
+    theirs.close()

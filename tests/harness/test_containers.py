@@ -19,10 +19,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from matrix import ABSENT, incontainer, postgres
+from matrix import ABSENT, ROOT, incontainer, postgres
 from matrix.cells import cells
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 DOCKERFILES = ("matrix/Dockerfile", "matrix/pgbouncer.Dockerfile")
 PROFILES = ("", "load", "pgbouncer", "postgis")

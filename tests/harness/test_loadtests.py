@@ -19,9 +19,8 @@ from typing import Any
 import pytest
 
 from loadtests._judge import Limits, Load, Sampling, Sessions, judge, summary, table
-from matrix import postgres
+from matrix import ROOT, postgres
 
-ROOT = Path(__file__).parent.parent.parent
 MISSING = [name for name in ("locust", "gunicorn", "psycopg") if find_spec(name) is None]
 with_locust = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 with_psycopg = pytest.mark.skipif("psycopg" in MISSING, reason="not installed: psycopg")

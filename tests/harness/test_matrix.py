@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from matrix import ROOT
 from matrix.cells import EXCLUDED, PYTHONS, Cell, candidates, cells, why_not
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def expand(pattern: str) -> list[str]:

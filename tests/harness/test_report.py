@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from matrix import junit, markdown
+from matrix import ROOT, junit, markdown
 from matrix.cells import EXCLUDED, candidates, cells
 from matrix.layout import called, core, more
 from matrix.markup import linked
@@ -18,8 +18,6 @@ from matrix.page import page
 from matrix.results import FAILED, PASSED, SKIPPED
 
 from . import made_up
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 class Reader(HTMLParser):

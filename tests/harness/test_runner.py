@@ -17,14 +17,13 @@ from xml.etree import ElementTree
 import pytest
 
 import matrix.__main__ as main
-from matrix import claims, junit, lock, runner, sources
+from matrix import ROOT, claims, junit, lock, runner, sources
 from matrix.addresses import Server
 from matrix.cells import Cell, cells
 from matrix.results import FAILED, PASSED, SKIPPED, Store, clean, judge
 
 from ..tasks import until
 
-ROOT = Path(__file__).parent.parent.parent
 ONE, TWO, MAY_FAIL = (
     "py312-django52-psycopg3",
     "py39-django42-psycopg2",
