@@ -38,15 +38,16 @@ class Checkout:
         self.waiter: Waiter | None = None  # while it waits
         self.session: Session | None = None
         self.error: BaseException | None = None
-        self.forget_owner: Callable[[], object] | None = None
+        self.forget_owner: Callable[[Checkout], object] | None = None
         # Weak: a borrower that was just dropped has no use for its connection any more.
-        self.borrower: weakref.ref[Borrower] | None = weakref.ref(borrower, self._borrower_gone)
+        self.borrower: weakref.ref[Borrower] | None = weakref.ref(borrower, self)
 
     @property
     def connection(self) -> Connection:
         """The driver's connection object while it is held, else None."""
         return None if self.session is None else self.session.connection
 
-    def _borrower_gone(self, _: object) -> None:
+    def __call__(self, _: object = None) -> None:
+        """The borrower is gone, or the greenlet that borrowed has ended."""
         # Maybe inside a garbage collection, which can strike under the pool's lock.
         self.pool.call_soon(self.pool.owner_ended, self)

@@ -20,9 +20,11 @@ OPTIONS = (
     "MAX_IDLE",
     "MAX_LIFETIME",
     "RESET",
+    "RELEASE",
     "HUB",
 )
 RESETS = ("rollback", "discard")
+RELEASES = ("request", "transaction")
 HUBS = ("gevent", "eventlet", "threads")
 
 DEFAULT_MAX_CONNS = 4
@@ -55,6 +57,9 @@ class PoolConfig:
 
     reset: str = "rollback"
     """What is done to a connection on its return: "rollback", or "discard" all of its state."""
+
+    release: str = "request"
+    """When a connection goes back: at the end of the "request", or of each "transaction"."""
 
     hub: str | None = None
     """Name of the concurrency library; None takes the one that has patched the process."""
@@ -95,6 +100,7 @@ class PoolConfig:
                 "MAX_LIFETIME", DEFAULT_MAX_LIFETIME, least=1, none="for no limit"
             ),
             reset=reader.choice("RESET", RESETS, default="rollback"),
+            release=reader.choice("RELEASE", RELEASES, default="request"),
             hub=reader.choice("HUB", HUBS),
         )
 

@@ -21,8 +21,9 @@ class Lifetime:
     def __init__(self, config: PoolConfig, hub: Hub) -> None:
         self._config = config
         self._hub = hub
+        self._max_idle = math.inf if config.max_idle is None else config.max_idle
         self._next_due = math.inf  # guarded by the pool's lock
-        self._cancel_timer: Callable[[], object] = _nothing
+        self._cancel_timer: Callable[[], object] = do_nothing
 
     def begin(self, session: Session) -> None:
         if self._config.max_lifetime is not None:
@@ -31,14 +32,19 @@ class Lifetime:
 
     def end(self, session: Session, *, surplus: bool) -> float:
         """When an idle session is due to be closed; surplus ones also when they rested too long."""
-        if surplus and self._config.max_idle is not None:
-            return min(session.expires_at, session.idle_since + self._config.max_idle)
+        if surplus:
+            return min(session.expires_at, session.idle_since + self._max_idle)
         return session.expires_at
+
+    def will_ring_for(self, session: Session) -> bool:
+        """Whether the timer rings early enough for *session*, whose rest begins."""
+        due = self._next_due
+        return due <= session.expires_at and due <= session.idle_since + self._max_idle
 
     def schedule(self, due: float, tidy: Callable[[], object]) -> Callable[[], object]:
         """What to do, once the lock is free, so that *tidy* is called when *due* has come."""
         if due >= self._next_due:
-            return _nothing
+            return do_nothing
         self._next_due = due
 
         def set_timer() -> None:
@@ -56,8 +62,8 @@ class Lifetime:
 
     def stop(self) -> None:
         self._cancel_timer()
-        self._cancel_timer = _nothing
+        self._cancel_timer = do_nothing
 
 
-def _nothing() -> None:
+def do_nothing() -> None:
     pass

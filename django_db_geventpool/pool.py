@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import partial
 from itertools import islice
 
 from .checkout import Borrower, Checkout
@@ -49,6 +48,7 @@ class Pool(Slots):
         super().__init__(name, config, hub)
         self.call_soon = hub.call_soon
         self._driver = driver
+        self._discards = config.reset == "discard"
         self._lock = hub.make_lock()
 
     def __repr__(self) -> str:
@@ -79,9 +79,9 @@ class Pool(Slots):
                 session = self._wait(checkout, todo)
             if session.is_alive():
                 break
-            self._take_back(checkout, clean=False)  # the server went away, or ended it
+            self._give_on(self._part(checkout), clean=False)  # the server went away, or ended it
         checkout.waiter = None  # it holds the borrower's hub, which is not ours to keep
-        checkout.forget_owner = self._hub.on_owner_end(partial(self.owner_ended, checkout))
+        checkout.forget_owner = self._hub.on_owner_end(checkout)
         return checkout
 
     def release(self, checkout: Checkout) -> None:
@@ -89,16 +89,17 @@ class Pool(Slots):
 
         :raises PoolError: if the checkout is not (or no longer) held.
         """
-        if checkout.session is None:
+        session = checkout.session
+        if session is None:
             raise PoolError(f"pool {self.name!r}: this connection is not checked out")
-        if self.config.reset == "discard":  # that takes round trips, which are not the caller's
+        if self._discards:  # that takes round trips, which are not the caller's
             self._hub.spawn(self._renew, self._part(checkout))
             return
         clean = False
         try:
-            clean = self._reset(checkout.session, checkout.session.reset)
+            clean = session.is_clean() or self._reset(session, session.reset)
         finally:  # also when killed while rolling back
-            self._take_back(checkout, clean)
+            self._give_on(self._part(checkout), clean)
 
     # -- the pool's own life
 
@@ -192,14 +193,19 @@ class Pool(Slots):
         try:
             do(todo)
             checkout.waiter.wait(self.config.wait_timeout)
-            if self._is_assured(checkout):  # of a slot; the connect has a time limit of its own
+            # Assured of a slot? The connect has a time limit of its own.
+            if checkout.session is None and self._is_assured(checkout):
                 checkout.waiter.wait(None)
         except BaseException:
             with self._lock:
                 self._waiting.pop(checkout, None)
             if checkout.session is not None:  # served in the moment in which it was killed
-                self._take_back(checkout, clean=True)
+                self._give_on(self._part(checkout), clean=True)
             raise
+        return checkout.session or self._unserved(checkout, started)
+
+    def _unserved(self, checkout: Checkout, started: float) -> Session:
+        """Say why; or the session, if it came in the last moment."""
         with self._lock:
             stats, failures = self._stats(), self._backoff.failures
             timed_out = checkout in self._waiting
@@ -274,10 +280,6 @@ class Pool(Slots):
         finally:
             self._give_on(session, clean)
 
-    def _take_back(self, checkout: Checkout, clean: bool) -> None:
-        """End a checkout; what is clean goes on, what is not is closed off the caller's path."""
-        self._give_on(self._part(checkout), clean)
-
     def _part(self, checkout: Checkout) -> Session:
         """The session is not the borrower's any more; its slot is still held."""
         session, checkout.session = checkout.session, None
@@ -285,10 +287,12 @@ class Pool(Slots):
         session.is_new = False
         checkout.borrower = None
         if checkout.forget_owner is not None:
-            checkout.forget_owner()
+            checkout.forget_owner(checkout)
+            checkout.forget_owner = None
         return session
 
     def _give_on(self, session: Session, clean: bool) -> None:
+        """What is clean goes on to the next one, what is not is closed off the caller's path."""
         with self._lock:
             del self._held[session]
             then = self._place(session) if clean else self._retire(session)
@@ -311,7 +315,7 @@ class Pool(Slots):
             todo += self._replace(session)
         do(todo)
 
-    def owner_ended(self, checkout: Checkout, *_: object) -> None:
+    def owner_ended(self, checkout: Checkout) -> None:
         """Its greenlet ended, or its borrower is gone. Runs in the hub, so no I/O and no log."""
         reference = checkout.borrower
         if checkout.session is None or reference is None:

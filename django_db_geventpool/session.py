@@ -16,6 +16,10 @@ from .hubs import READ, Hub
 #: How long a session may take to end once it has been told to, in seconds. Its slot is given on
 #: after that in any case: a server that does not answer must not take the pool down with it.
 END_TIMEOUT = 1.0
+#: For how long a session counts as alive after it has been looked at, in seconds.
+LOOK_AFTER = 0.001
+#: Seconds after which a statement is cancelled again.
+CANCEL_AGAIN = 0.1
 #: How long the statements may take that Django sends on a new connection, in seconds.
 SET_UP_TIMEOUT = 5.0
 
@@ -44,11 +48,11 @@ class Session:
     __slots__ = (
         "__weakref__",
         "_cancel",
+        "_condition",
         "_driver",
         "_fd",
         "_hub",
         "_readable",
-        "_settings",
         "_unwatch",
         "connection",
         "cursors",
@@ -56,6 +60,7 @@ class Session:
         "generation",
         "idle_since",
         "is_new",
+        "looked_at",
         "opener",
     )
 
@@ -68,8 +73,10 @@ class Session:
         self.idle_since = 0.0
         #: From its connect to its first borrower, if nobody has to wait for that.
         self.is_new = True
+        #: When the pool saw last that the server had not said goodbye.
+        self.looked_at = 0.0
         #: Of the present borrower, who must not reach the next one's transaction with them.
-        self.cursors: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.cursors: set[weakref.ref[Any]] = set()
         self._driver = driver
         self._hub = hub
         self._fd = -1
@@ -77,7 +84,6 @@ class Session:
         self._unwatch: Callable[[], object] = _nothing
         try:
             self._unwatch = hub.keep_watcher(connection.fileno())
-            self._settings = driver.settings(connection)
             self._cancel = driver.canceller(connection)
             # Windows cannot duplicate a socket in this way: there the end is not waited for.
             with contextlib.suppress(OSError):
@@ -92,6 +98,7 @@ class Session:
         try:
             with self._hub.limit(SET_UP_TIMEOUT):
                 self.opener.set_up(self.connection)
+            self._condition = self._driver.condition(self.connection)
         except TimeoutError:
             raise self._driver.OperationalError(
                 f"a new connection could not be set up within {SET_UP_TIMEOUT:.0f} s: "
@@ -114,7 +121,23 @@ class Session:
         that was just opened is not looked at, so that a server that says more than it should cannot
         make the pool open one connection after the other.
         """
-        return self.is_new or not self._readable()
+        if self.is_new:
+            return True
+        now = self._hub.monotonic()
+        if now - self.looked_at < LOOK_AFTER:  # each look is a call into the kernel
+            return True
+        self.looked_at = now
+        return not self._readable()
+
+    def add_cursor(self, cursor: Any) -> None:
+        self.cursors.add(weakref.ref(cursor, self.cursors.discard))
+
+    def remove_cursor(self, cursor: Any) -> None:
+        self.cursors.discard(weakref.ref(cursor))
+
+    def is_clean(self) -> bool:
+        """Whether it can go on to the next borrower as it is. No I/O."""
+        return not self.cursors and self._driver.condition(self.connection) == self._condition
 
     def reset(self) -> State:
         """Roll back what is open and restore what a borrower may have changed.
@@ -127,7 +150,7 @@ class Session:
             state = self.state
         if state is State.READY:
             self._close_cursors()
-            self._driver.restore(self.connection, self._settings)
+            self._driver.restore(self.connection, self._condition)
             state = self.state
         return state
 
@@ -146,7 +169,9 @@ class Session:
     def _close_cursors(self) -> None:
         """An iterator that is freed later would else send its CLOSE to the next borrower."""
         while self.cursors:
-            self.cursors.pop().close()
+            cursor = self.cursors.pop()()
+            if cursor is not None:
+                cursor.close()
 
     def end(self) -> None:
         """Cancel what runs, close, and return when the server has let go of the session.
@@ -157,15 +182,22 @@ class Session:
         called again where it was interrupted.
         """
         deadline = self._hub.monotonic() + END_TIMEOUT
-        if self.state not in (State.READY, State.DIRTY) and not self._gone():
-            # If that fails, the statement may still come to its end in time.
-            with contextlib.suppress(Exception), self._hub.limit(END_TIMEOUT):
-                self._cancel(self._hub, END_TIMEOUT)
+        if self.state not in (State.READY, State.DIRTY):
+            self._stop(deadline)
         self._end_waits()
         self.connection.close()
         while not self._gone() and (left := deadline - self._hub.monotonic()) > 0:
             self._hub.wait_io(self._fd, READ, left)
         self._forget()
+
+    def _stop(self, deadline: float) -> None:
+        """Cancel what runs; again if the server says nothing, as it had not begun with it then."""
+        while not self._gone() and (left := deadline - self._hub.monotonic()) > 0:
+            # If that fails, the statement may still come to its end in time.
+            with contextlib.suppress(Exception), self._hub.limit(left):
+                self._cancel(self._hub, left)
+            if self._hub.wait_io(self._fd, READ, min(left, CANCEL_AGAIN)):
+                break
 
     def close(self) -> None:
         """Say goodbye and wait for nothing."""

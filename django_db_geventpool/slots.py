@@ -17,7 +17,7 @@ from .checkout import Checkout
 from .config import PoolConfig
 from .errors import PoolError, copy_of
 from .hubs import Hub, Waiter
-from .lifetime import Lifetime
+from .lifetime import Lifetime, do_nothing
 from .session import Opener, Session
 from .stats import PoolStats
 
@@ -59,6 +59,8 @@ class Slots:
         return len(self._idle) + len(self._held) + self._opening + self._closing
 
     def _take_idle(self, opener: Opener) -> Session | None:
+        if self._idle and self._idle[-1].opener is opener:
+            return self._idle.pop()
         for index in range(len(self._idle) - 1, -1, -1):
             if self._idle[index].opener is opener:
                 return self._idle.pop(index)
@@ -73,16 +75,17 @@ class Slots:
         now = self._hub.monotonic()
         if session.generation != self._generation or session.expires_at <= now:
             return self._retire(session)
-        checkout = self._next_waiter(session.opener)
-        if checkout is not None:
-            self._lend(session, checkout)
-            assert checkout.waiter is not None
-            return checkout.waiter.wake
+        if self._waiting:
+            checkout = self._next_waiter(session.opener)
+            if checkout is not None:
+                self._lend(session, checkout)
+                assert checkout.waiter is not None
+                return checkout.waiter.wake
         if self._waiting or len(self._idle) >= self.config.reuse_conns:
             return self._retire(session)
         session.is_new, session.idle_since = False, now
         self._idle.append(session)
-        return self._rest(session)
+        return do_nothing if self._lifetime.will_ring_for(session) else self._rest(session)
 
     def _retire(self, session: Session) -> Then:
         self._closing += 1
@@ -125,10 +128,11 @@ class Slots:
     def _plan(self) -> list[Then]:
         """Whatever lets the waiters get on: open in empty slots, clear slots of other kinds."""
         todo: list[Then] = []
-        for checkout in islice(self._waiting, self._opening, None):
-            if not self._may_open():
-                break
-            todo.append(self._begin(checkout.opener))
+        if self._may_open():
+            for checkout in islice(self._waiting, self._opening, None):
+                todo.append(self._begin(checkout.opener))
+                if not self._may_open():
+                    break
         while (
             self._idle
             and self._used() >= self.config.max_conns
@@ -166,6 +170,8 @@ class Slots:
 
     def _notify(self) -> list[Then]:
         """Wake those for whom the pool is now in the state that they wait for."""
+        if not self._watchers:
+            return []
         ready = [waiter for waiter, is_so in self._watchers.items() if is_so()]
         for waiter in ready:
             del self._watchers[waiter]

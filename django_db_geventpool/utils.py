@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+from contextlib import ContextDecorator
 from types import TracebackType
 from typing import Any, Callable, TypeVar, overload
 
-from django.db import close_old_connections
+from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,3 +73,43 @@ def close_connection(function: Any = None) -> Any:
             return function(*args, **kwargs)
 
     return closing
+
+
+class _Hold(ContextDecorator):
+    def __init__(self, using: str) -> None:
+        self._using = using
+
+    def __enter__(self) -> None:
+        getattr(connections[self._using], "hold", _nothing)()
+
+    def __exit__(self, *_: object) -> None:
+        getattr(connections[self._using], "let_loose", _nothing)()
+
+
+def _nothing() -> None: ...
+
+
+@overload
+def hold_connection(using: str = ...) -> _Hold: ...
+@overload
+def hold_connection(using: F) -> F: ...
+
+
+def hold_connection(using: Any = DEFAULT_DB_ALIAS) -> Any:
+    """Keep one and the same session for a function, or a block, with ``RELEASE="transaction"``.
+
+    For what lives in a session of the server and is wanted by later statements. As a decorator,
+    with or without parentheses, or as a context manager::
+
+        with hold_connection():
+            cursor.execute("SELECT nextval('numbers')")
+            ...
+
+    It takes no connection by itself: the first statement does. With another engine or setting it
+    does nothing, because the connection is held anyway.
+
+    :param using: the alias of the database.
+    """
+    if callable(using):
+        return _Hold(DEFAULT_DB_ALIAS)(using)
+    return _Hold(using)

@@ -26,6 +26,7 @@ class FakeConnection:
         self.log: list[str] = []
         self.on_rollback: Callable[[], object] = lambda: None
         self.server_answers = True
+        self.deaf_to_cancels = 0
         self._ours, self._servers = socket.socketpair()
         self._ours.setblocking(False)
 
@@ -37,6 +38,11 @@ class FakeConnection:
         with contextlib.suppress(OSError):  # it has already
             self._servers.shutdown(socket.SHUT_RDWR)
         self._servers.close()
+
+    def cancel(self) -> None:
+        self.log.append("cancel")
+        if self.log.count("cancel") > self.deaf_to_cancels:
+            self._servers.send(b"canceled")
 
     def rollback(self) -> None:
         self.on_rollback()
@@ -60,16 +66,16 @@ def state(connection: FakeConnection) -> State:
     return connection.state
 
 
-def settings(connection: FakeConnection) -> object:
-    return "as opened"
+def condition(connection: FakeConnection) -> tuple[Any, ...]:
+    return connection.state, "as opened"
 
 
-def restore(connection: FakeConnection, settings: object) -> None:
-    connection.log.append(f"restored {settings}")
+def restore(connection: FakeConnection, condition: tuple[Any, ...]) -> None:
+    connection.log.append(f"restored {condition[1]}")
 
 
 def canceller(connection: FakeConnection) -> Canceller:
-    return lambda hub, timeout: connection.log.append("cancel")
+    return lambda hub, timeout: connection.cancel()
 
 
 def discard(connection: FakeConnection) -> None:

@@ -32,8 +32,8 @@ MUTANTS = {
         "except Exception:  # killed, which does not end",
     ),
     "a kill of a return is not caught": (
-        "        finally:  # also when killed while rolling back\n            self._take_back",
-        "        except Exception:\n            pass\n        else:\n            self._take_back",
+        "        finally:  # also when killed while rolling back\n            self._give_on",
+        "        except Exception:\n            pass\n        else:\n            self._give_on",
     ),
     "a kill of a renewal is not caught": (
         "session.renew)\n        finally:\n            self._give_on",
@@ -66,7 +66,7 @@ MUTANTS = {
         "            break",
     ),
     "a returned connection is not looked at": (
-        "            clean = self._reset(checkout.session, checkout.session.reset)",
+        "            clean = session.is_clean() or self._reset(session, session.reset)",
         "            clean = True",
     ),
     "a connection of another kind is lent": (

@@ -229,6 +229,16 @@ def test_a_connection_in_an_unusable_state_is_never_lent_again(pool: Any, state:
     borrower.give()
 
 
+def test_a_cancel_that_comes_before_the_statement_has_begun_is_said_again(pool: Any) -> None:
+    """A server throws it away then, and runs the statement that it reads next."""
+    borrower = Borrower(pool(MAX_CONNS=1))
+    connection = borrower.take()
+    connection.state, connection.deaf_to_cancels = State.BUSY, 2
+    borrower.give()
+    borrower.use()
+    assert connection.log == ["cancel", "cancel", "cancel", "close"]
+
+
 def test_a_rollback_that_fails_drops_the_connection_and_raises_nothing(
     pool: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -399,7 +409,7 @@ def test_cursors_of_one_borrower_are_closed_for_the_next(pool: Any) -> None:
     borrower = Borrower(pool(MAX_CONNS=1))
     borrower.take()
     cursor = Cursor()
-    borrower.checkout.session.cursors.add(cursor)
+    borrower.checkout.session.add_cursor(cursor)
     borrower.give()
     assert closed == [cursor]
 

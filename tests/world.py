@@ -55,7 +55,7 @@ class Task:
         self.started = self.done = False
         self.error: BaseException | None = None  # thrown into it when it goes on
         self.faults: tuple[type[Exception], ...] = ()  # how what it waits for may fail
-        self.at_end: list[Callable[[], object]] = []
+        self.at_end: list[Callable[[Any], object]] = []
         self._world, self._function, self._args = world, function, args
 
     def _run(self, _: object = None) -> None:
@@ -70,7 +70,7 @@ class Task:
             self.done = True
             self._function = self._args = None  # type: ignore[assignment]
             for callback in self.at_end:
-                self._world.spawn(callback)
+                self._world.spawn(callback, self)
 
     def __repr__(self) -> str:
         return f"{self.kind}#{id(self) % 1000}"
@@ -123,6 +123,7 @@ class ServerSession:
     def __init__(self, world: World, deaf: bool) -> None:
         self.deaf = deaf
         self.busy = self.said_goodbye = self.ended = False
+        self.has_answered = False
         self._world = world
         self._watching: list[Task] = []
 
@@ -136,23 +137,29 @@ class ServerSession:
 
     def stop(self) -> None:
         """The statement is over: it was cancelled, or it came to its end."""
-        self.busy = False
+        self.busy, self.has_answered = False, True
+        self._wake()
         if self.said_goodbye:
             self.end()
 
     def end(self) -> None:
         self.ended = True
+        self._wake()
+
+    def _wake(self) -> None:
         for task in self._watching:
             self._world.make_ready(task)
 
     def watch(self, timeout: float | None) -> int:
+        if self.ended or self.has_answered:
+            return 1
         self._watching.append(self._world.current)
         try:
             with self._world.alarm(timeout):
                 self._world.block()
         finally:
             self._watching.pop()
-        return int(self.ended)
+        return int(self.ended or self.has_answered)
 
 
 class Connection:
@@ -235,6 +242,7 @@ class World:
         """Its file descriptors are none of the system's."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(session_module, "dup", lambda fd: fd)
+            patch.setattr(session_module, "LOOK_AFTER", 0.0)
             yield
         for task in self.tasks:  # those of a broken promise
             with suppress(BaseException):
@@ -327,10 +335,10 @@ class World:
     def limit(self, seconds: float) -> Any:
         return self.alarm(seconds, TimeoutError)
 
-    def on_owner_end(self, callback: Callable[[], object]) -> Callable[[], object]:
+    def on_owner_end(self, callback: Callable[[Any], object]) -> Callable[[Any], object]:
         at_end = self.current.at_end
         at_end.append(callback)
-        return lambda: callback in at_end and at_end.remove(callback)
+        return lambda callback: callback in at_end and at_end.remove(callback)
 
     def wait_io(self, fd: int, events: int, timeout: float | None) -> int:
         return self._fds[fd].watch(timeout)
@@ -348,9 +356,13 @@ class World:
         return lambda: server.ended
 
     def read_fd(self, fd: int) -> bytes:
-        if not self._fds[fd].ended:
+        server = self._fds[fd]
+        if server.ended:
+            return b""
+        if not server.has_answered:
             raise BlockingIOError
-        return b""
+        server.has_answered = False
+        return b"canceled"
 
     def close_fd(self, fd: int) -> None:
         del self._fds[fd]
@@ -365,10 +377,10 @@ class World:
     def state(self, connection: Connection) -> State:
         return connection.state
 
-    def settings(self, connection: Connection) -> object:
-        return None
+    def condition(self, connection: Connection) -> tuple[Any, ...]:
+        return (connection.state,)
 
-    def restore(self, connection: Connection, settings: object) -> None: ...
+    def restore(self, connection: Connection, condition: tuple[Any, ...]) -> None: ...
 
     def discard(self, connection: Connection) -> None:
         connection.statement()

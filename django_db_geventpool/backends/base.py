@@ -13,21 +13,20 @@ from typing import Any
 import django
 from django.db import DEFAULT_DB_ALIAS, ProgrammingError
 from django.db.backends.base.base import NO_DB_ALIAS
-from django.db.backends.postgresql import base as postgresql
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
 from .. import checks, drivers, registry  # noqa: F401  (importing the checks registers them)
-from ..checkout import Checkout
 from ..config import OPTIONS
 from ..pool import Pool
 from .creation import PooledDatabaseCreation
+from .early import EarlyRelease
 from .validation import PooledDatabaseValidation
 
 #: Seconds. libpq's own is none: a request would wait for minutes for a server that does not answer.
 DEFAULT_CONNECT_TIMEOUT = 10
 
 
-class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
+class PooledDatabaseWrapper(EarlyRelease):
     """Django's wrapper on a pool. The names ``pool`` and ``_connection_pools`` are Django's."""
 
     creation_class = PooledDatabaseCreation
@@ -35,7 +34,6 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
         super().__init__(settings_dict, alias=alias)  # PostGIS looks for it among the keywords
-        self._checkout: Checkout | None = None
 
     @property
     def geventpool(self) -> Pool:
@@ -134,7 +132,7 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
     def create_cursor(self, name: str | None = None) -> Any:
         cursor = super().create_cursor(name)
         if self._checkout is not None and self._checkout.session is not None:
-            self._checkout.session.cursors.add(cursor)
+            self._checkout.session.add_cursor(cursor)
         return cursor
 
     def set_autocommit(self, autocommit: bool, *args: Any, **kwargs: Any) -> None:
@@ -142,9 +140,18 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
 
         atomic() asks for it after a rollback has failed, and would wait for another connection.
         """
-        if autocommit and self.connection is None and self.settings_dict["AUTOCOMMIT"]:
+        if autocommit and self._begins_with_autocommit():
             return
         super().set_autocommit(autocommit, *args, **kwargs)
+
+    def get_autocommit(self) -> bool:
+        """Nor does one have to be checked out to tell. ``on_commit()`` asks, for example."""
+        if self._begins_with_autocommit() and not self.in_atomic_block:
+            return True
+        return bool(super().get_autocommit())
+
+    def _begins_with_autocommit(self) -> bool:
+        return self.connection is None and bool(self.settings_dict["AUTOCOMMIT"])
 
     # -- closing: the way back
 
@@ -159,6 +166,7 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
 
     def _give_back(self) -> None:
         checkout, self._checkout = self._checkout, None
+        self._pinned = False
         if checkout is not None:
             checkout.pool.release(checkout)
 
@@ -178,3 +186,4 @@ class PooledDatabaseWrapper(postgresql.DatabaseWrapper):
         """See :class:`django_db_geventpool.checkout.Borrower`."""
         self.connection = None
         self._checkout = None
+        self._pinned = False

@@ -43,11 +43,11 @@ class Driver(Protocol):
     def state(self, connection: Connection) -> State:
         """No I/O."""
 
-    def settings(self, connection: Connection) -> object:
-        """The client-side settings that a borrower may change, as they are now. No I/O."""
+    def condition(self, connection: Connection) -> tuple[Any, ...]:
+        """Its state, and the client-side settings that a borrower may change. No I/O."""
 
-    def restore(self, connection: Connection, settings: object) -> None:
-        """Put those settings back on a READY connection."""
+    def restore(self, connection: Connection, condition: tuple[Any, ...]) -> None:
+        """Put the settings of an earlier condition back on a READY connection."""
 
     def discard(self, connection: Connection) -> None:
         """Make the server, and the library, forget the state of a READY session."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from typing import Any, cast
+from operator import attrgetter
+from typing import Any, Callable
 
 import psycopg2
 from psycopg2 import extensions
@@ -134,18 +135,20 @@ def state(connection: Any) -> State:
     return _STATES[connection.get_transaction_status()]
 
 
-def settings(connection: Any) -> object:
-    return (connection.isolation_level, connection.readonly, connection.deferrable)
+_SETTINGS = ("autocommit", "isolation_level", "readonly", "deferrable")
+_settings: Callable[[Any], tuple[Any, ...]] = attrgetter(*_SETTINGS)
 
 
-def restore(connection: Any, settings: object) -> None:
-    if not connection.autocommit:
-        connection.autocommit = True
-    if settings != (connection.isolation_level, connection.readonly, connection.deferrable):
-        isolation_level, readonly, deferrable = cast("tuple[Any, Any, Any]", settings)
-        connection.isolation_level = isolation_level
-        connection.readonly = readonly
-        connection.deferrable = deferrable
+def condition(connection: Any) -> tuple[Any, ...]:
+    if connection.closed:  # it would say that instead of its settings
+        return ()
+    return (connection.get_transaction_status(), *_settings(connection))
+
+
+def restore(connection: Any, condition: tuple[Any, ...]) -> None:
+    for name, value in zip(_SETTINGS, condition[1:]):
+        if getattr(connection, name) != value:
+            setattr(connection, name, value)
 
 
 def discard(connection: Any) -> None:

@@ -13,16 +13,16 @@ from psycopg2cffi._impl.libpq import libpq as _lib
 
 from . import Canceller
 from .cffi.connection import LIBPQ
-from .psycopg2 import Cursor, OperationalError, discard, make_green, restore, settings, state
+from .psycopg2 import Cursor, OperationalError, condition, discard, make_green, restore, state
 
 __all__ = [
     "CONNECT_OPTIONS",
     "OperationalError",
     "canceller",
+    "condition",
     "discard",
     "make_green",
     "restore",
-    "settings",
     "state",
 ]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 import psycopg
@@ -113,20 +114,14 @@ def state(connection: Any) -> State:
     return _STATES[connection.pgconn.transaction_status]
 
 
-def settings(connection: Any) -> object:
-    return (connection.isolation_level, connection.read_only, connection.deferrable)
+_SETTINGS = ("autocommit", "isolation_level", "read_only", "deferrable")
+condition: Callable[[Any], tuple[Any, ...]] = attrgetter("pgconn.transaction_status", *_SETTINGS)
 
 
-def restore(connection: Any, settings: object) -> None:
-    if not connection.autocommit:
-        connection.autocommit = True
-    isolation_level, read_only, deferrable = cast("tuple[Any, Any, Any]", settings)
-    if connection.isolation_level != isolation_level:
-        connection.isolation_level = isolation_level
-    if connection.read_only != read_only:
-        connection.read_only = read_only
-    if connection.deferrable != deferrable:
-        connection.deferrable = deferrable
+def restore(connection: Any, condition: tuple[Any, ...]) -> None:
+    for name, value in zip(_SETTINGS, condition[1:]):
+        if getattr(connection, name) != value:
+            setattr(connection, name, value)
 
 
 def discard(connection: Any) -> None:

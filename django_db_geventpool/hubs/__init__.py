@@ -62,10 +62,11 @@ class Hub(Protocol):
     def limit(self, seconds: float) -> AbstractContextManager[Any]:
         """Raise TimeoutError inside the block after so many seconds, where the hub can."""
 
-    def on_owner_end(self, callback: Callable[..., object]) -> Callable[[], object]:
+    def on_owner_end(self, callback: Callable[[Any], object]) -> Callable[[Any], object]:
         """Call *callback* soon after the calling greenlet or thread has ended, however it did.
 
-        Returns a function that forgets the callback again.
+        It gets some argument, and is maybe called inside a garbage collection. Returns a function
+        that forgets the callback which is given to it again; keep it until then.
         """
 
     def wait_io(self, fd: int, events: int, timeout: float | None) -> int:

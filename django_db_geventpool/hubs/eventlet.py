@@ -69,19 +69,14 @@ def limit(seconds: float) -> AbstractContextManager[Any]:
     return timeout
 
 
-def on_owner_end(callback: Callable[..., object]) -> Callable[[], object]:
+def on_owner_end(callback: Callable[[Any], object]) -> Callable[[Any], object]:
     owner = greenthread.getcurrent()
-
-    def ended(_: object) -> None:
-        # In a turn of its own: a link runs inside the ending greenlet, a weak reference's
-        # callback maybe inside a garbage collection.
-        call_soon(callback)
-
     if isinstance(owner, greenthread.GreenThread):
-        owner.link(ended)
-        return lambda: owner.unlink(ended)
-    reference = weakref.ref(owner, ended)
-    return lambda: reference  # the closure keeps the weak reference, and so its callback, alive
+        owner.link(callback)
+        forget: Callable[[Any], object] = owner.unlink
+        return forget
+    reference = weakref.ref(owner, callback)
+    return lambda _: reference  # the closure keeps the weak reference, and so its callback, alive
 
 
 class _Wait:

@@ -11,7 +11,7 @@ from time import monotonic as monotonic
 from typing import Any
 
 import gevent
-from gevent import get_hub, getcurrent, monkey
+from gevent import Greenlet, get_hub, getcurrent, monkey
 from gevent import hub as _hub
 
 from .gevent_io import MAIN_THREAD_IDENT, get_ident, run_soon
@@ -45,17 +45,54 @@ class GeventWaiter:
         if timeout is None:
             self._switch.get()
             return
-        timer = self._hub.loop.timer(timeout)
-        # update: the loop's idea of "now" is as old as its last turn, and a busy hub would
-        # otherwise cut the wait short by that much.
-        timer.start(self._switch.switch, None, update=True)
+        key = self._hub, timeout
+        waits = _waits.get(key) or _waits.setdefault(key, _Waits(*key))
+        waits.add(self._switch)
         try:
             self._switch.get()
         finally:
-            timer.close()
+            waits.remove(self._switch)
 
     def wake(self) -> None:
         run_soon(self._hub, self._switch.switch, None)
+
+
+class _Waits:
+    """Those who wait equally long on one hub. One timer does: who came first is due first."""
+
+    def __init__(self, hub: Any, seconds: float) -> None:
+        self._key = hub, seconds
+        self._seconds = seconds
+        self._timer = hub.loop.timer(seconds)
+        self._ends: dict[Any, float] = {}
+
+    def add(self, switch: Any) -> None:
+        self._ends[switch] = monotonic() + self._seconds
+        if len(self._ends) == 1:
+            # update: the loop's idea of "now" is as old as its last turn, and a busy hub would
+            # otherwise cut the wait short by that much.
+            self._timer.start(self._ring, update=True)
+
+    def remove(self, switch: Any) -> None:
+        self._ends.pop(switch, None)
+        if not self._ends:
+            self._timer.close()
+            _waits.pop(self._key, None)
+
+    def _ring(self) -> None:
+        self._timer.close()
+        while self._ends:
+            switch, end = next(iter(self._ends.items()))
+            left = end - monotonic()
+            if left > 0:
+                self._timer = self._key[0].loop.timer(left)
+                self._timer.start(self._ring, update=True)
+                return
+            del self._ends[switch]
+            switch.switch(None)
+
+
+_waits: dict[tuple[Any, float], _Waits] = {}
 
 
 def make_waiter() -> GeventWaiter:
@@ -121,16 +158,17 @@ def limit(seconds: float) -> AbstractContextManager[Any]:
     return timeout
 
 
-def on_owner_end(callback: Callable[..., object]) -> Callable[[], object]:
+def on_owner_end(callback: Callable[[Any], object]) -> Callable[[Any], object]:
     owner = getcurrent()
-    if isinstance(owner, gevent.Greenlet):
+    if isinstance(owner, Greenlet):
         owner.rawlink(callback)
-        return partial(owner.unlink, callback)
+        forget: Callable[[Any], object] = owner.unlink
+        return forget
     # A raw greenlet (gevent.spawn_raw) has no links, but is freed when it ends; a native thread's
-    # storage is, too. That may be inside a garbage collection, hence the detour over the hub.
+    # storage is, too.
     watched = owner if get_ident() == MAIN_THREAD_IDENT else _presence()
-    reference = weakref.ref(watched, lambda _: call_soon(callback))
-    return lambda: reference  # the closure keeps the weak reference, and so its callback, alive
+    reference = weakref.ref(watched, callback)
+    return lambda _: reference  # the closure keeps the weak reference, and so its callback, alive
 
 
 class _Presence:

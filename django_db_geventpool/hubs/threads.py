@@ -71,12 +71,12 @@ def limit(seconds: float) -> AbstractContextManager[Any]:
     return nullcontext()  # nothing can interrupt a thread
 
 
-def on_owner_end(callback: Callable[..., object]) -> Callable[[], object]:
+def on_owner_end(callback: Callable[[Any], object]) -> Callable[[Any], object]:
     presence = getattr(_local, "presence", None)
     if presence is None:
         presence = _local.presence = _Presence()
-    reference = weakref.ref(presence, lambda _: callback())
-    return lambda: reference  # the closure keeps the weak reference, and so its callback, alive
+    reference = weakref.ref(presence, callback)
+    return lambda _: reference  # the closure keeps the weak reference, and so its callback, alive
 
 
 def keep_watcher(fd: int) -> Callable[[], object]:

@@ -1,0 +1,175 @@
+"""``RELEASE="transaction"``: the connection goes back when nothing needs it any more.
+
+Nothing does outside of a transaction, when no cursor is open, nobody has asked for it by
+``hold_connection()``, and no statement has left something in the session that a later one may
+want: what PgBouncer's transaction pooling does, with nothing lost. Each moment in which the last
+of these may have ended calls :meth:`EarlyRelease.release_early`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.db import NotSupportedError
+from django.db.backends.postgresql import base as postgresql
+from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
+
+from ..checkout import Checkout
+from ..drivers import State
+
+_LIKE_THE_ORM = ("select", "insert", "update", "delete")
+#: What a session keeps after the transaction: https://www.postgresql.org/docs/current/sql-discard.html
+_KEEPS = re.compile(
+    r"""
+    (?: \A | ; ) \s* (?: (?: --[^\n]*\n | /\*.*?\*/ ) \s* )*
+    (?: set \s+ (?! local\b | transaction\b | constraints\b )
+      | (?: reset | load | listen | unlisten | discard | declare | deallocate ) \b
+      | prepare \s+ (?! transaction\b )
+      | create \s+ (?: or \s+ replace \s+ )? (?: (?: global | local ) \s+ )? temp
+    )
+    | \b into \s+ (?: (?: global | local ) \s+ )? temp
+    | \b set_config \s* \(
+    | \b pg_ (?: try_ )? advisory_lock
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+#: What answers about an earlier statement of the session.
+_ASKS = re.compile(r"\b (?: currval | lastval ) \s* \(", re.VERBOSE)
+
+
+def is_harmless(sql: str) -> bool:
+    """Whether a statement, in lower case, can be told at a glance to have to do with no other."""
+    return sql.startswith(_LIKE_THE_ORM) and not (
+        ";" in sql
+        or "temp" in sql
+        or "_lock" in sql
+        or "set_config" in sql
+        or "currval" in sql
+        or "lastval" in sql
+    )
+
+
+def leaves_something(sql: str) -> bool:
+    """Whether the session is another one after *sql*, in lower case, as far as its text tells."""
+    return _KEEPS.search(sql) is not None
+
+
+class _ReleasingCursor:
+    """A cursor of Django's that says when a statement leaves something, and when it is closed."""
+
+    cursor: Any
+    db: EarlyRelease
+
+    def _execute(self, sql: Any, *args: Any) -> Any:
+        self.db.look_at(sql)
+        return super()._execute(sql, *args)  # type: ignore[misc]
+
+    def _executemany(self, sql: Any, *args: Any) -> Any:
+        self.db.look_at(sql)
+        return super()._executemany(sql, *args)  # type: ignore[misc]
+
+    def close(self) -> None:
+        try:
+            self.cursor.close()
+        finally:
+            self.db.cursor_closed(self.cursor)
+
+
+class ReleasingCursor(_ReleasingCursor, CursorWrapper): ...
+
+
+class ReleasingDebugCursor(_ReleasingCursor, CursorDebugWrapper): ...
+
+
+class EarlyRelease(postgresql.DatabaseWrapper):
+    """A wrapper that may give its connection back before the request ends."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._checkout: Checkout | None = None
+        self._early = False  # while connected, and if the pool's settings say so
+        self._pinned = False  # until the connection is closed: it is not like others any more
+        self._holds = 0
+
+    def connect(self) -> None:
+        self._early = False
+        super().connect()
+        checkout = self._checkout
+        self._early = checkout is not None and checkout.pool.config.release == "transaction"
+
+    def hold(self) -> None:
+        """Keep the connection, once there is one, until as many calls of :meth:`let_loose`."""
+        self._holds += 1
+
+    def let_loose(self) -> None:
+        self._holds -= 1
+        self.release_early()
+
+    def look_at(self, sql: Any) -> None:
+        """Before a statement: does the session have to stay with this wrapper after it?"""
+        if self._pinned:
+            return
+        text = sql if isinstance(sql, str) else _text(sql, self.connection)
+        text = text.lower()
+        if is_harmless(text):
+            return
+        self._pinned = leaves_something(text)
+        if not (self._holds or self.in_atomic_block) and _ASKS.search(text):
+            raise NotSupportedError(
+                "currval() and lastval() ask about an earlier statement of the same session, and "
+                "with OPTIONS['RELEASE'] = 'transaction' that was maybe another one. Run both "
+                "inside atomic(), or inside django_db_geventpool.utils.hold_connection()."
+            )
+
+    def cursor_closed(self, cursor: Any) -> None:
+        if self._checkout is not None and self._checkout.session is not None:
+            self._checkout.session.remove_cursor(cursor)
+        self.release_early()
+
+    def release_early(self) -> None:
+        """Give the connection back, if nothing needs it any more."""
+        if self._is_free():
+            self._close()  # type: ignore[attr-defined]  # not in django-stubs
+
+    def _is_free(self) -> bool:
+        checkout = self._checkout
+        return (
+            self._early
+            and self.connection is not None
+            and checkout is not None
+            and checkout.session is not None
+            and self.autocommit
+            and not self.in_atomic_block
+            and not self._holds
+            and not self._pinned
+            and not checkout.session.cursors
+            and not self.allow_thread_sharing
+            and checkout.session.state is not State.DIRTY
+        )
+
+    # -- Django's own methods, after which a connection may be free
+
+    def make_cursor(self, cursor: Any) -> Any:
+        return ReleasingCursor(cursor, self) if self._early else super().make_cursor(cursor)
+
+    def make_debug_cursor(self, cursor: Any) -> Any:
+        if self._early:
+            return ReleasingDebugCursor(cursor, self)
+        return super().make_debug_cursor(cursor)
+
+    def set_autocommit(self, autocommit: bool, *args: Any, **kwargs: Any) -> None:
+        super().set_autocommit(autocommit, *args, **kwargs)
+        if autocommit:  # the end of a transaction
+            self.release_early()
+
+    def run_and_clear_commit_hooks(self) -> None:
+        self.release_early()  # they are the site's, and may take their time
+        super().run_and_clear_commit_hooks()
+
+
+def _text(sql: Any, connection: Any) -> str:
+    """Of what ``psycopg.sql`` or ``psycopg2.sql`` has composed, or of bytes."""
+    if isinstance(sql, bytes):
+        return sql.decode(errors="replace")
+    return str(sql.as_string(connection))
