@@ -70,6 +70,8 @@ class Counts(NamedTuple):
     """When each connect came, in seconds of :func:`time.monotonic`."""
     open: int
     """Connections that neither side has closed, as far as the proxy was told."""
+    statements: list[str]
+    """What the clients have sent since the last time that somebody asked."""
 
 
 class Proxy:

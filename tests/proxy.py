@@ -25,6 +25,8 @@ Commands, each in force until the next:
     later is passed on.
 ``counts``
     Change nothing.
+
+Each answer also has the statements that the clients have sent since the last one.
 """
 
 from __future__ import annotations
@@ -40,6 +42,41 @@ import time
 CHUNK = 65536
 
 
+class Ear:
+    """Reads along what a client says, for its statements.
+
+    https://www.postgresql.org/docs/current/protocol-message-formats.html
+    """
+
+    def __init__(self, statements: list[str]) -> None:
+        self._statements = statements
+        self._heard = b""
+        self._begins = True  # the first messages have no letter
+        self._is_lost = False
+
+    def hear(self, data: bytes) -> None:
+        if self._is_lost:
+            return
+        self._heard += data
+        head = 4 if self._begins else 5
+        while len(self._heard) >= head:
+            size = int.from_bytes(self._heard[head - 4 : head], "big") + head - 4
+            self._is_lost = not head <= size < 1 << 20  # that is not the protocol
+            if self._is_lost or len(self._heard) < size:
+                break
+            self._understand(self._heard[: head - 4], self._heard[head:size])
+            self._heard = self._heard[size:]
+            head = 4 if self._begins else 5
+
+    def _understand(self, letter: bytes, body: bytes) -> None:
+        if self._begins:
+            self._begins = body[:2] != b"\0\3"  # else it asks for encryption
+        elif letter == b"Q":
+            self._statements.append(body.rstrip(b"\0").decode())
+        elif letter == b"P":
+            self._statements.append(body.split(b"\0")[1].decode())
+
+
 class Link:
     """A client and its session; what the one says is passed on to the other."""
 
@@ -49,6 +86,7 @@ class Link:
         self._proxy = proxy
         self._reader, self._writer = reader, writer
         self.budget = proxy.budget
+        self._ear = Ear(proxy.statements)
         self.forgotten = asyncio.get_running_loop().create_future()
         self.task = asyncio.ensure_future(self._run())
 
@@ -89,6 +127,8 @@ class Link:
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK):
+                if not answers:
+                    self._ear.hear(data)
                 while data and self.budget != 0:
                     await self._proxy.hearing.wait()
                     size, seconds = self._proxy.pace if answers else (CHUNK, 0.0)
@@ -115,6 +155,7 @@ class Proxy:
         self._links: set[Link] = set()
         self._connects: list[float] = []
         self._resets = False
+        self.statements: list[str] = []
         self.hearing = asyncio.Event()
         self.pace = (CHUNK, 0.0)
         self.budget: int | None = None
@@ -129,7 +170,9 @@ class Proxy:
         command, *numbers = line.split()
         if command != "counts":
             await self._be(command, *map(float, numbers))
-        return {"connects": self._connects, "open": len(self._links)}
+        statements = self.statements.copy()
+        self.statements.clear()
+        return {"connects": self._connects, "open": len(self._links), "statements": statements}
 
     async def _be(self, mode: str, size: float = CHUNK, seconds: float = 0.0) -> None:
         self._resets = mode == "reset"

@@ -55,7 +55,7 @@ def test_it_passes_on_and_counts(proxy: Proxy, client: Any) -> None:
     one, other = client(), client()
     assert ask(one) in (b"S", b"N")
     assert ask(other) in (b"S", b"N")
-    connects, open_now = proxy.counts()
+    connects, open_now, _ = proxy.counts()
     assert (len(connects), open_now) == (2, 2)
     assert begun <= connects[0] <= connects[1] <= time.monotonic()
     one.close()
