@@ -92,6 +92,12 @@ def test_after_a_transaction_nobody_holds_it(one: Any) -> None:
     assert not is_held(one)
 
 
+def test_from_the_beginning_of_a_transaction_on_it_is_held(one: Any) -> None:
+    with transaction.atomic(one.alias):
+        one.connection.cursor().close()
+        assert is_held(one)
+
+
 def test_after_a_rollback_nobody_holds_it(one: Any) -> None:
     with pytest.raises(ZeroDivisionError), transaction.atomic(one.alias):
         items(one).create(name="rolled back")
@@ -371,6 +377,16 @@ def test_hold_connection_does_nothing_for_an_engine_without_a_pool() -> None:
 
 
 # -- what others rely on
+
+
+def test_one_that_is_shared_between_threads_is_held(one: Any) -> None:
+    """Nobody knows what the others are about to do with it."""
+    one.connection.inc_thread_sharing()
+    one.query("SELECT 1")
+    assert is_held(one)
+    one.connection.dec_thread_sharing()
+    one.query("SELECT 1")
+    assert not is_held(one)
 
 
 def test_queries_are_logged_as_ever(one: Any) -> None:

@@ -139,8 +139,7 @@ class EarlyRelease(postgresql.DatabaseWrapper):
             and self.connection is not None
             and checkout is not None
             and checkout.session is not None
-            and self.autocommit
-            and not self.in_atomic_block
+            and self.autocommit  # never inside of atomic()
             and not self._holds
             and not self._pinned
             and not checkout.session.cursors
