@@ -3,7 +3,7 @@
 See ``README.md`` for the settings. What may be imported from here on:
 
 * ``django_db_geventpool.backends.*`` as ``ENGINE``
-* :func:`django_db_geventpool.utils.close_connection`
+* :func:`django_db_geventpool.utils.close_connection` and ``hold_connection``
 * :class:`django_db_geventpool.errors.PoolTimeout` and its base classes
 """
 

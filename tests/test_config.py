@@ -47,6 +47,9 @@ def test_the_falsy_pool_option_that_the_public_package_asked_for_is_accepted() -
         ("WAIT_TIMEOUT", float("inf")),
         ("WAIT_TIMEOUT", True),
         ("HUB", "asyncio"),
+        ("RESET", "all"),
+        ("RELEASE", "statement"),
+        ("RELEASE", None),
         ("MAX_CONS", 20),  # misspelt
         ("max_conns", 20),
         ("Reuse_Conns", 2),
