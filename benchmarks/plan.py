@@ -1,0 +1,116 @@
+"""The races: who runs against whom, over what, and the bars that are set for us."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+#: Runs pgbench instead of a worker.
+PGBENCH = "pgbench"
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What one contender has to reach, against another or by itself."""
+
+    contender: str
+    measure: str
+    limit: float
+    against: str = ""
+    """The contender whose figure is 1; none: the figure itself is judged."""
+    least: bool = False
+    """Whether *limit* is the least; else it is the most."""
+    choice: str = ""
+    """Of the bars of a race with the same one, any one is enough."""
+
+
+@dataclass(frozen=True)
+class Race:
+    """Contenders that take turns."""
+
+    name: str
+    title: str
+    workload: str
+    """The module of ``workloads``."""
+    contenders: tuple[str, ...]
+    """Names of ``peers``, each with ``:KEY`` after it to run with ``variants[KEY]``."""
+    measures: tuple[str, ...]
+    """Of ``figures.MEASURES``: the lines of a contender in the table."""
+    count: int
+    """Operations of a run."""
+    quick: int
+    reference: str = ""
+    """The contender that all are compared with in the table."""
+    bars: tuple[Bar, ...] = ()
+    size: int = 20
+    """Connections of a pool."""
+    arguments: Mapping[str, int] = field(default_factory=dict)
+    variants: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    fresh: bool = False
+    """Whether each run has a process of its own, which has not served anything yet."""
+    rounds: int | None = None
+    """None: as many as the command was told."""
+    gate: bool = False
+    """Whether CI runs it."""
+    optional: frozenset[str] = frozenset()
+    """Contenders whose settings may be refused: an option that is not there (yet)."""
+
+
+def peer_of(contender: str) -> str:
+    return contender.partition(":")[0]
+
+
+RACES = (
+    Race(
+        "wait-psycopg3",
+        "SELECT 1 on 20 connections, psycopg 3",
+        "wait",
+        ("psycopg3", "ours-psycopg3", PGBENCH),
+        ("cpu", "rate"),
+        count=8000,
+        quick=4000,
+        reference="psycopg3",
+        bars=(Bar("ours-psycopg3", "cpu", 0.70, "psycopg3"),),
+        gate=True,
+    ),
+    Race(
+        "wait-psycopg2",
+        "SELECT 1 on 20 connections, psycopg2",
+        "wait",
+        ("psycogreen", "ours-psycopg2", PGBENCH),
+        ("cpu", "rate"),
+        count=20000,
+        quick=10000,
+        reference="psycogreen",
+        bars=(Bar("ours-psycopg2", "cpu", 0.90, "psycogreen"),),
+        gate=True,
+    ),
+    Race(
+        "checkout-alone",
+        "checkout and return, 1 greenlet",
+        "checkout",
+        ("psycopg-pool", "ours-psycopg3", "sqlalchemy", "bare"),
+        ("cpu",),
+        count=40000,
+        quick=20000,
+        reference="psycopg-pool",
+        bars=(Bar("ours-psycopg3", "cpu", 0.5, "psycopg-pool"),),
+        size=4,
+        arguments={"greenlets": 1, "connections": 4},
+        gate=True,
+    ),
+    Race(
+        "checkout-contended",
+        "checkout and return, 50 greenlets on 4 connections",
+        "checkout",
+        ("psycopg-pool", "ours-psycopg3", "sqlalchemy", "bare"),
+        ("cpu",),
+        count=20000,
+        quick=10000,
+        reference="psycopg-pool",
+        bars=(Bar("ours-psycopg3", "cpu", 0.3, "psycopg-pool"),),
+        size=4,
+        arguments={"greenlets": 50, "connections": 4},
+        gate=True,
+    ),
+)

@@ -1,0 +1,82 @@
+"""The races, run: every contender in turn, round after round."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from matrix.addresses import Server
+
+from . import envs, pgbench, teams
+from .figures import Figures
+from .peers import PEERS
+from .plan import PGBENCH, Race, peer_of
+from .record import Record
+from .teams import Refused, Worker
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is run."""
+
+    rounds: int
+    quick: bool = False
+
+    def count(self, race: Race) -> int:
+        return race.quick if self.quick else race.count
+
+    def rounds_of(self, race: Race) -> int:
+        return self.rounds if race.rounds is None else min(self.rounds, race.rounds)
+
+
+def run(race: Race, scale: Scale, server: Server, record: Record, say: Say) -> None:
+    """Add the rounds of *race* to *record*.
+
+    :raises WorkerFailed: if a contender breaks down.
+    """
+    rounds: dict[str, list[Figures]] = {}
+    absent: dict[str, str] = {}
+    with contextlib.ExitStack() as stack:
+        runners: dict[str, Callable[[int], Figures]] = {}
+        for contender in race.contenders:
+            try:
+                runners[contender] = _runner(race, contender, server, record, stack)
+                # What is done only once: connects, prepared statements, caches of code.
+                if not race.fresh:
+                    runners[contender](max(1, scale.count(race) // 10))
+            except (Refused, pgbench.PgbenchAbsent) as reason:
+                runners.pop(contender, None)
+                absent[contender] = str(reason)
+                if contender not in race.optional and contender != PGBENCH:
+                    raise teams.WorkerFailed(f"{contender} is refused: {reason}") from None
+        for number in range(scale.rounds_of(race)):
+            say(f"{race.title}: round {number + 1} of {scale.rounds_of(race)}")
+            for contender, runner in runners.items():
+                rounds.setdefault(contender, []).append(runner(scale.count(race)))
+    record.rounds[race.name] = rounds
+    if absent:
+        record.absent[race.name] = absent
+
+
+def _runner(
+    race: Race, contender: str, server: Server, record: Record, stack: contextlib.ExitStack
+) -> Callable[[int], Figures]:
+    """What makes one run of a contender and returns its figures."""
+    if contender == PGBENCH:
+        pgbench.find()
+        return lambda count: pgbench.run(server, count)
+    env = envs.env(PEERS[peer_of(contender)])
+
+    def start(into: contextlib.ExitStack) -> Worker:
+        worker = into.enter_context(teams.worker(race, contender, env, server))
+        record.versions.update(worker.versions)
+        return worker
+
+    def run_fresh(count: int) -> Figures:
+        with contextlib.ExitStack() as own:
+            return start(own).run(count)
+
+    return run_fresh if race.fresh else start(stack).run

@@ -1,0 +1,69 @@
+"""A Django site of one table, and one request to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ROWS = 1000
+
+
+def configure(told: dict[str, Any]) -> None:
+    """Settings with the contender as ``default``, and stock Django without a pool as ``stock``."""
+    import django
+    from django.conf import settings
+
+    server = told["server"]
+    where = {
+        "NAME": server["dbname"],
+        "USER": server["user"],
+        "PASSWORD": server["password"],
+        "HOST": server["host"],
+        "PORT": str(server["port"]),
+    }
+    if told["lock"].endswith("psycopg2") and not told["ours"]:
+        from psycogreen.gevent import patch_psycopg
+
+        patch_psycopg()
+    settings.configure(
+        DATABASES={
+            "default": {**where, **told["database"]},
+            "stock": {**where, "ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": 0},
+        },
+        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+        USE_TZ=True,
+    )
+    django.setup()
+
+
+def make_read() -> Any:
+    """A function that reads one row by its primary key through the ORM."""
+    from django.db import models
+
+    class Row(models.Model):
+        name = models.CharField(max_length=100)
+        amount = models.IntegerField()
+        changed = models.DateTimeField()
+
+        class Meta:
+            app_label = "benchmarks"
+            db_table = "benchmark_row"
+
+    def read(number: int, using: str = "default") -> None:
+        Row.objects.using(using).get(pk=number % ROWS + 1)
+
+    return read
+
+
+def warm(read: Any) -> None:
+    """What a process does only once, without the contender: imports and caches of the ORM."""
+    from django.db import connections
+
+    read(1, using="stock")
+    connections["stock"].close()
+
+
+def end_request() -> None:
+    """What a server does after each response."""
+    from django.core.signals import request_finished
+
+    request_finished.send(sender="benchmarks")
