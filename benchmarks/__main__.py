@@ -10,10 +10,13 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
+
+import psycopg
 
 from matrix import postgres
 
@@ -23,6 +26,7 @@ from .plan import RACES, Race
 from .record import Record, Unfit
 from .runs import Scale
 from .teams import WorkerFailed
+from .workloads.site import ROWS
 
 #: A round gives one ratio; their median is the figure.
 ROUNDS, QUICK_ROUNDS = 9, 3
@@ -61,11 +65,29 @@ def measure(options: argparse.Namespace, races: Sequence[Race]) -> Record:
     """Run *races* on a server of their own; say how far it is on standard error."""
     environ = {"PG_MAX_CONNECTIONS": MAX_CONNECTIONS, **os.environ}
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
-    with postgres.server(environ) as server:
+    with postgres.server(environ) as server, table(server):
         record = Record.begin(server.origin, options.quick)
         for race in races:
             runs.run(race, Scale(rounds, options.quick), server, record, say)
     return record
+
+
+@contextmanager
+def table(server: postgres.Server) -> Iterator[None]:
+    """The one that the requests read from."""
+    drop = "DROP TABLE IF EXISTS benchmark_row"
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(drop)
+        connection.execute(
+            "CREATE TABLE benchmark_row AS SELECT id, 'row ' || id AS name, id * 2 AS amount, "
+            f"now() AS changed FROM generate_series(1::bigint, {ROWS}) AS id"
+        )
+        connection.execute("ALTER TABLE benchmark_row ADD PRIMARY KEY (id)")
+        connection.execute("ANALYZE benchmark_row")
+        try:
+            yield
+        finally:
+            connection.execute(drop)
 
 
 def say(progress: str) -> None:

@@ -8,14 +8,17 @@ from types import TracebackType
 
 
 class Clock:
-    """``with Clock() as clock: ...``, and then ``clock.figures(count)``.
+    """``with clock: ...``, once or several times, and then ``clock.figures(count)``.
 
     Garbage of what went before is collected first, so that nobody pays for his neighbour's.
     """
 
+    def __init__(self) -> None:
+        self.cpu = self.wall = 0.0
+
     def __enter__(self) -> Clock:
         gc.collect()
-        self._cpu, self._wall = time.process_time(), time.perf_counter()
+        self._began = time.process_time(), time.perf_counter()
         return self
 
     def __exit__(
@@ -24,9 +27,10 @@ class Clock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._cpu = time.process_time() - self._cpu
-        self._wall = time.perf_counter() - self._wall
+        cpu, wall = self._began
+        self.cpu += time.process_time() - cpu
+        self.wall += time.perf_counter() - wall
 
     def figures(self, count: int) -> dict[str, float]:
         """Seconds of CPU and on the wall, for so many operations."""
-        return {"cpu": self._cpu, "wall": self._wall, "count": count}
+        return {"cpu": self.cpu, "wall": self.wall, "count": count}

@@ -17,7 +17,9 @@ def title(race: Race, contender: str) -> str:
     if contender == PGBENCH:
         return "pgbench with as many clients (the limit)"
     name, _, variant = contender.partition(":")
-    told = ", ".join(f"{value:,} {key}" for key, value in race.variants.get(variant, {}).items())
+    told = ""
+    if "waiters" in race.variants.get(variant, {}):
+        told = f"{race.variants[variant]['waiters']:,} waiters"
     return ", ".join(filter(None, (PEERS[name].title, told)))
 
 

@@ -30,7 +30,7 @@ def prepare(told: dict[str, Any]) -> Callable[[int], dict[str, float]]:
 
     def run(count: int) -> dict[str, float]:
         times = count // greenlets
-        with Clock() as clock:
+        with (clock := Clock()):
             users = [gevent.spawn(use, times) for _ in range(greenlets)]
             gevent.joinall(users, raise_error=True)
         return clock.figures(times * greenlets)

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import gevent
+from gevent.event import Event
+
 #: For one greenlet: a function that takes a connection, and one that gives it back.
 Visit = Callable[[], "tuple[Callable[[], Any], Callable[[Any], object]]"]
 
@@ -19,6 +22,30 @@ def make(told: dict[str, Any], size: int) -> Visit:
     for connection in [take() for _ in range(size)]:
         give_back(connection)
     return visit
+
+
+def wait_in_line(
+    visit: Visit, number: int, event: Event | None = None
+) -> list[gevent.Greenlet[..., None]]:
+    """So many greenlets that wait for a connection, of which there is none; give it on at once.
+
+    :param event: what they wait for instead, before that.
+    """
+    arrived = 0
+
+    def use() -> None:
+        nonlocal arrived
+        take, give_back = visit()
+        arrived += 1
+        if event is not None:
+            event.wait()
+        give_back(take())
+
+    waiting = [gevent.spawn(use) for _ in range(number)]
+    while arrived < number:
+        gevent.sleep(0)
+    gevent.sleep(0)
+    return waiting
 
 
 class _Borrower:

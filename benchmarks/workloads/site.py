@@ -1,7 +1,8 @@
-"""A Django site of one table, and one request to it."""
+"""A Django site of one table, ``benchmark_row``, and what a request to it does."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 ROWS = 1000
@@ -35,9 +36,9 @@ def configure(told: dict[str, Any]) -> None:
     django.setup()
 
 
-def make_read() -> Any:
+def make_read() -> Callable[[int], None]:
     """A function that reads one row by its primary key through the ORM."""
-    from django.db import models
+    from django.db import connections, models
 
     class Row(models.Model):
         name = models.CharField(max_length=100)
@@ -48,18 +49,13 @@ def make_read() -> Any:
             app_label = "benchmarks"
             db_table = "benchmark_row"
 
-    def read(number: int, using: str = "default") -> None:
-        Row.objects.using(using).get(pk=number % ROWS + 1)
+    def read(number: int) -> None:
+        Row.objects.get(pk=number % ROWS + 1)
 
-    return read
-
-
-def warm(read: Any) -> None:
-    """What a process does only once, without the contender: imports and caches of the ORM."""
-    from django.db import connections
-
-    read(1, using="stock")
+    # What a process does only once, without the contender: imports and caches of the ORM.
+    Row.objects.using("stock").get(pk=1)
     connections["stock"].close()
+    return read
 
 
 def end_request() -> None:

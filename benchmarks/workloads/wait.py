@@ -37,7 +37,7 @@ def prepare(told: dict[str, Any]) -> Callable[[int], dict[str, float]]:
             cursor.fetchone()
 
     def run(count: int) -> dict[str, float]:
-        with Clock() as clock:
+        with (clock := Clock()):
             gevent.joinall(
                 [gevent.spawn(ask, each, count // CONNECTIONS) for each in connections],
                 raise_error=True,
