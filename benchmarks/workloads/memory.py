@@ -19,16 +19,20 @@ from . import pools
 def prepare(told: dict[str, Any]) -> Callable[[int], dict[str, float]]:
     connections = told["arguments"]["connections"]
     visit = pools.make(told, connections)
-    take, _ = visit()
-    # Both kinds stay until the end, so that neither gets memory that the other has left.
-    kept: list[Any] = [take() for _ in range(connections)]
+    take, give_back = visit()
+    # Both kinds stay until the end, so that neither gets memory that the other has left. And so
+    # does who has the connections: they are taken back from a borrower that is no more.
+    kept: list[Any] = [take, *(take() for _ in range(connections))]
 
     def run(count: int) -> dict[str, float]:
         before = resident()
         kept.append(pools.wait_in_line(visit, count, Event()))
         between = resident()
-        kept.append(pools.wait_in_line(visit, count))
+        waiting = pools.wait_in_line(visit, count)
         after = resident()
+        if not all(waiting):
+            raise RuntimeError("some do not wait any more")
+        kept.append(waiting)
         return {"bytes": (after - between) - (between - before), "count": count}
 
     return run
