@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from .plan import Bar, Race
@@ -18,24 +18,30 @@ class Measure:
     """What is made of one run's figures."""
 
     value: Callable[[Figures], float]
-    unit: str
     shown: Callable[[float], str]
+    title: str
 
 
-def _time(seconds: float) -> str:
+def shown_time(seconds: float) -> str:
     for factor, unit in ((1e6, "µs"), (1e3, "ms")):
         if seconds * factor < 1000:
             return f"{seconds * factor:.3g} {unit}"
     return f"{seconds:.3g} s"
 
 
+def _cpu(run: Figures) -> float:
+    return run["cpu"] / run["count"]
+
+
+def _shown_cpu(seconds: float) -> str:
+    return f"{shown_time(seconds)} CPU"
+
+
 MEASURES = {
-    "cpu": Measure(lambda run: run["cpu"] / run["count"], "CPU each", _time),
-    "rate": Measure(lambda run: run["count"] / run["wall"], "per second", "{:,.0f}/s".format),
-    "wall": Measure(lambda run: run["wall"], "time for all", _time),
-    "memory": Measure(
-        lambda run: run["bytes"] / run["count"], "memory each", "{:,.0f} bytes".format
-    ),
+    "cpu": Measure(_cpu, _shown_cpu, "CPU"),
+    "rate": Measure(lambda run: run["count"] / run["wall"], "{:,.0f}/s".format, "rate"),
+    "wall": Measure(lambda run: run["wall"], shown_time, "time"),
+    "memory": Measure(lambda run: run["bytes"] / run["count"], "{:,.0f} bytes".format, "memory"),
 }
 
 
@@ -66,10 +72,6 @@ class Line:
     met: bool | None = None
     """None where there is no bar."""
 
-    @property
-    def judged(self) -> Spread:
-        return self.ratio if self.ratio is not None else self.value
-
 
 def values(rounds: Rounds, contender: str, measure: str) -> list[float]:
     return [MEASURES[measure].value(run) for run in rounds[contender]]
@@ -91,16 +93,12 @@ def lines(race: Race, rounds: Rounds) -> list[Line]:
     A contender that is absent has none.
     """
     found = [_line(race, rounds, *each) for each in _asked(race) if _is_there(rounds, each)]
-    chosen = {line.bar.choice for line in found if line.bar and line.bar.choice and line.met}
+    reached = {line.bar.choice for line in found if line.bar and line.bar.choice and line.met}
+    # Of the bars of one choice any one is enough.
     return [
-        replace_met(line) if line.bar is not None and line.bar.choice in chosen else line
+        replace(line, met=True) if line.bar and line.bar.choice in reached else line
         for line in found
     ]
-
-
-def replace_met(line: Line) -> Line:
-    """Another bar of the same choice is met, and one is enough."""
-    return Line(**{**vars(line), "met": True})
 
 
 def _asked(race: Race) -> Iterator[tuple[str, str, str, Bar | None]]:

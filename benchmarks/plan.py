@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 #: Runs pgbench instead of a worker.
 PGBENCH = "pgbench"
@@ -48,8 +48,8 @@ class Race:
     variants: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     fresh: bool = False
     """Whether each run has a process of its own, which has not served anything yet."""
-    rounds: int | None = None
-    """None: as many as the command was told."""
+    slow: bool = False
+    """Whether a third of the rounds has to be enough."""
     gate: bool = False
     """Whether CI runs it."""
     optional: frozenset[str] = frozenset()
@@ -58,6 +58,21 @@ class Race:
 
 def peer_of(contender: str) -> str:
     return contender.partition(":")[0]
+
+
+def gated(race: Race) -> Race:
+    """With only those that its bars name."""
+    named = {name for bar in race.bars for name in (bar.contender, bar.against)}
+    return replace(race, contenders=tuple(each for each in race.contenders if each in named))
+
+
+def eased(race: Race, factor: float) -> Race:
+    """With bars that are so much easier to reach."""
+    bars = [
+        replace(bar, limit=bar.limit / factor if bar.least else bar.limit * factor)
+        for bar in race.bars
+    ]
+    return replace(race, bars=tuple(bars))
 
 
 RACES = (
@@ -139,7 +154,7 @@ RACES = (
         size=4,
         arguments={"connections": 4},
         fresh=True,
-        rounds=3,
+        slow=True,
     ),
     Race(
         "request-psycopg3",
@@ -150,8 +165,8 @@ RACES = (
             *("django-pool", "connection-pool", "real-pool"),
         ),
         ("cpu",),
-        count=4000,
-        quick=2000,
+        count=1600,
+        quick=800,
         reference="persistent-psycopg3:persistent",
         bars=(Bar("ours-psycopg3", "cpu", 1.05, "persistent-psycopg3:persistent"),),
         arguments={"long": 0},
@@ -164,8 +179,8 @@ RACES = (
         "request",
         ("persistent-psycopg2:persistent", "ours-psycopg2", "public-psycopg2"),
         ("cpu",),
-        count=4000,
-        quick=2000,
+        count=1600,
+        quick=800,
         reference="persistent-psycopg2:persistent",
         bars=(Bar("ours-psycopg2", "cpu", 1.15, "persistent-psycopg2:persistent"),),
         arguments={"long": 0},
@@ -184,6 +199,7 @@ RACES = (
         bars=(Bar("ours-psycopg3", "wall", 0.5, "no-pool-psycopg3"),),
         arguments={"sessions": 520},
         fresh=True,
+        slow=True,
     ),
     Race(
         "cold-psycopg2",
@@ -197,6 +213,7 @@ RACES = (
         bars=(Bar("ours-psycopg2", "wall", 0.5, "no-pool-psycopg2"),),
         arguments={"sessions": 520},
         fresh=True,
+        slow=True,
     ),
     Race(
         "mixed",
@@ -217,7 +234,10 @@ RACES = (
             Bar("ours-transaction", "cpu", 0.75, "real-pool", choice="real-pool"),
         ),
         size=4,
-        rounds=5,
+        slow=True,
         optional=frozenset({"ours-transaction"}),
     ),
 )
+
+#: Those of which a profile is taken.
+PROFILED = tuple(race for race in RACES if race.workload == "request")

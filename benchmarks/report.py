@@ -1,56 +1,62 @@
-"""The table of a run, for a terminal."""
+"""The tables of a run, for a terminal and in Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from .figures import MEASURES, Line, Spread, lines
+from .figures import MEASURES, Line, Spread, lines, shown_time
 from .peers import PEERS
 from .plan import PGBENCH, RACES, Race
 from .record import Record
 
-HEADINGS = ("", "figure", "ratio", "bar", "")
+HEADINGS = ("contender", "figure", "ratio", "bar", "")
 
 
 def title(race: Race, contender: str) -> str:
     """A contender in words."""
     if contender == PGBENCH:
-        return "pgbench with as many clients (the limit)"
+        return "pgbench (the limit)"
     name, _, variant = contender.partition(":")
-    told = ""
-    if "waiters" in race.variants.get(variant, {}):
-        told = f"{race.variants[variant]['waiters']:,} waiters"
-    return ", ".join(filter(None, (PEERS[name].title, told)))
+    waiters = race.variants.get(variant, {}).get("waiters")
+    return PEERS[name].title + (f", {waiters:,} waiters" if waiters else "")
 
 
 def number(value: float) -> str:
-    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
+    for below, decimals in ((0.1, 3), (10, 2), (100, 1)):
+        if value < below:
+            return f"{value:.{decimals}f}"
+    return f"{value:,.0f}"
 
 
-def spread(found: Spread, shown: str = "") -> str:
-    return f"{shown or number(found.median)} [{number(found.least)} .. {number(found.most)}]"
+def spread(found: Spread) -> str:
+    return f"{number(found.median)} [{number(found.least)} .. {number(found.most)}]"
 
 
 def cells(race: Race, line: Line) -> tuple[str, str, str, str, str]:
     """Who, its figure, its ratio, its bar, and whether that is met."""
-    measure = MEASURES[line.measure]
+    shown = MEASURES[line.measure].shown
     who = title(race, line.contender)
     if line.against and line.against != race.reference:
         who += f" / {title(race, line.against)}"
-    figure = f"{measure.shown(line.value.median)} {measure.unit}"
     ratio = "1 (reference)" if line.contender == race.reference else ""
     if line.ratio is not None:
         ratio = spread(line.ratio)
-    if line.bar is None:
-        return who, figure, ratio, "", ""
-    limit = number(line.bar.limit) if line.bar.against else measure.shown(line.bar.limit)
-    bar = f"{'at least' if line.bar.least else 'at most'} {limit}"
-    return who, figure, ratio, bar, "met" if line.met else "NOT met"
+    bar = verdict = ""
+    if line.bar is not None:
+        limit = number(line.bar.limit) if line.bar.against else shown(line.bar.limit)
+        bar = f"{'at least' if line.bar.least else 'at most'} {limit}"
+        verdict = "met" if line.met else "NOT met"
+    return who, shown(line.value.median), ratio, bar, verdict
 
 
 def races(record: Record) -> list[Race]:
     """Those that *record* has, in the order of the plan."""
     return [race for race in RACES if race.name in record.rounds]
+
+
+def absences(record: Record, race: Race) -> Iterator[str]:
+    for contender, reason in record.absent.get(race.name, {}).items():
+        yield f"{title(race, contender)}: absent ({reason.splitlines()[0]})"
 
 
 def table(record: Record) -> str:
@@ -60,20 +66,36 @@ def table(record: Record) -> str:
         for race in races(record)
     ]
     rows = [HEADINGS, *(row for _, block in blocks for row in block)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     parts = []
     for race, block in blocks:
-        parts += [_row((race.title, *HEADINGS[1:]), widths)]
-        parts += [_row((f"  {who}", *rest), widths) for who, *rest in block]
-        for contender, reason in record.absent.get(race.name, {}).items():
-            parts.append(f"  {title(race, contender)}: absent ({reason.splitlines()[0]})")
+        parts += [f"{race.name}: {race.title}", *aligned([HEADINGS, *block], like=rows)]
+        parts += [f"  {each}" for each in absences(record, race)]
         parts.append("")
     return "\n".join(parts)
 
 
-def _row(row: Sequence[str], widths: Sequence[int]) -> str:
-    first, *rest = (f"{cell:{width + 2}}" for cell, width in zip(row, widths))
-    return (first + "  " + "".join(rest)).rstrip()
+def aligned(rows: Sequence[Sequence[str]], like: Sequence[Sequence[str]] = ()) -> list[str]:
+    """Lines of *rows*, in columns as wide as those of *like* need them."""
+    widths = [max(map(len, column)) for column in zip(*(like or rows))]
+    return [
+        ("  " + "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths))).rstrip()
+        for row in rows
+    ]
+
+
+def profile(record: Record) -> list[list[str]]:
+    """Rows of where the CPU of one request goes: a column for each contender."""
+    contenders = list(record.profiles)
+    if not contenders:
+        return []
+    parts = {part for parts in record.profiles.values() for part in parts}
+    ordered = sorted(parts, key=lambda part: -record.profiles[contenders[0]].get(part, 0.0))
+    rows = [["one request", *(PEERS[each.partition(":")[0]].title for each in contenders)]]
+    for part in ordered:
+        found = [record.profiles[each].get(part, 0.0) for each in contenders]
+        rows.append([part, *map(shown_time, found)])
+    totals = [sum(record.profiles[each].values()) for each in contenders]
+    return [*rows, ["together", *map(shown_time, totals)]]
 
 
 def closing(record: Record) -> list[str]:

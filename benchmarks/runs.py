@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from matrix.addresses import Server
@@ -11,7 +11,7 @@ from matrix.addresses import Server
 from . import envs, pgbench, teams
 from .figures import Figures
 from .peers import PEERS
-from .plan import PGBENCH, Race, peer_of
+from .plan import PGBENCH, Race, gated, peer_of
 from .record import Record
 from .teams import Refused, Worker
 
@@ -29,7 +29,7 @@ class Scale:
         return race.quick if self.quick else race.count
 
     def rounds_of(self, race: Race) -> int:
-        return self.rounds if race.rounds is None else min(self.rounds, race.rounds)
+        return max(min(self.rounds, 2), self.rounds // 3) if race.slow else self.rounds
 
 
 def run(race: Race, scale: Scale, server: Server, record: Record, say: Say) -> None:
@@ -59,6 +59,18 @@ def run(race: Race, scale: Scale, server: Server, record: Record, say: Say) -> N
     record.rounds[race.name] = rounds
     if absent:
         record.absent[race.name] = absent
+
+
+def profile(races: Sequence[Race], scale: Scale, server: Server, record: Record, say: Say) -> None:
+    """Add to *record* where the time of a request goes, with us and with the reference."""
+    for race in races:
+        for contender in gated(race).contenders:
+            say(f"profile: {contender}")
+            env = envs.env(PEERS[peer_of(contender)])
+            with teams.worker(race, contender, env, server) as worker:
+                record.versions.update(worker.versions)
+                worker.run(scale.count(race) // 10)
+                record.profiles[contender] = worker.profile(2 * scale.count(race))
 
 
 def _runner(

@@ -11,15 +11,14 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from matrix.addresses import Server
 from matrix.results import clean
 
 from .envs import Env
 from .peers import PEERS
-from .plan import Race, peer_of
+from .plan import Race
 
 #: Seconds that one order may take; what takes longer hangs.
 ORDER_TIMEOUT = 180.0
@@ -39,17 +38,19 @@ class Refused(Exception):
 class Worker:
     """One contender's process."""
 
-    def __init__(self, race: Race, contender: str, env: Env, server: Server) -> None:
+    def __init__(
+        self, race: Race, contender: str, env: Env, server: Server, errors: IO[bytes]
+    ) -> None:
         self.contender = contender
         self._server = server
-        self._errors = tempfile.TemporaryFile()
+        self._errors = errors
         self._process = subprocess.Popen(
             [str(env.python), "-m", "benchmarks.worker"],
             cwd=env.folder,
             env={k: v for k, v in os.environ.items() if not k.startswith(("PG", "PYTHONPATH"))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._errors,
+            stderr=errors,
             text=True,
             start_new_session=True,  # a Ctrl-C is for us, who end it
         )
@@ -66,8 +67,11 @@ class Worker:
         """:raises WorkerFailed: with the last that it said."""
         return self._ask({"count": count})
 
-    def profile(self, count: int) -> dict[str, Any]:
-        return self._ask({"count": count, "profile": True})
+    def profile(self, count: int) -> dict[str, float]:
+        """Seconds of CPU that one operation spends in each part of the program."""
+        answer = self._ask({"count": count, "profile": True})
+        each = answer["cpu"] / answer["count"]
+        return {part: share * each for part, share in answer["shares"].items()}
 
     def _ask(self, order: Mapping[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -104,16 +108,17 @@ class Worker:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         self._process.stdout.close()
-        self._errors.close()
 
 
 @contextmanager
 def worker(race: Race, contender: str, env: Env, server: Server) -> Iterator[Worker]:
-    started = Worker(race, contender, env, server)
-    try:
-        yield started
-    finally:
-        started.close()
+    """:raises Refused: if its settings are."""
+    with tempfile.TemporaryFile() as errors:
+        started = Worker(race, contender, env, server, errors)
+        try:
+            yield started
+        finally:
+            started.close()
 
 
 def told(race: Race, contender: str, server: Server) -> dict[str, Any]:

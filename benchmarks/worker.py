@@ -10,10 +10,13 @@ import importlib
 import json
 import os
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
 from gevent import get_hub, monkey
+
+from .sampler import Sampler
 
 #: What the figures depend on, besides this repository.
 LIBRARIES = (
@@ -39,6 +42,15 @@ def read() -> Any:
     return json.loads(line) if line else None
 
 
+def obey(run: Callable[[int], dict[str, Any]], order: dict[str, Any]) -> dict[str, Any]:
+    """One run; its ``shares`` too, if a ``profile`` is wanted."""
+    if not order.get("profile"):
+        return run(order["count"])
+    with Sampler() as sampler:
+        figures = run(order["count"])
+    return {**figures, "shares": sampler.shares()}
+
+
 def main() -> int:
     monkey.patch_all()
     # Whatever else prints must not come between the answers.
@@ -55,7 +67,7 @@ def main() -> int:
             return 0
         print(json.dumps({"ready": versions()}), file=answers)
         while (order := read()) is not None:
-            print(json.dumps(run(order["count"])), file=answers)
+            print(json.dumps(obey(run, order)), file=answers)
     return 0
 
 

@@ -12,7 +12,7 @@ from . import pools
 
 
 def prepare(told: dict[str, Any]) -> Callable[[int], dict[str, float]]:
-    """``arguments``: how many ``connections``, and for each of a few rounds how many ``waiters``."""
+    """``arguments``: how many ``connections``, and how many ``waiters`` at a time."""
     waiters, connections = told["arguments"]["waiters"], told["arguments"]["connections"]
     visit = pools.make(told, connections)
     take, give_back = visit()

@@ -82,7 +82,8 @@ def sqlalchemy(told: dict[str, Any], size: int) -> Visit:
     import psycopg
     from sqlalchemy.pool import QueuePool
 
-    pool = QueuePool(partial(psycopg.connect, **told["server"]), pool_size=size, max_overflow=0)
+    connect: Any = partial(psycopg.connect, **told["server"])
+    pool = QueuePool(connect, pool_size=size, max_overflow=0)
     return lambda: (pool.connect, operator.methodcaller("close"))
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 ROWS = 1000
 
@@ -41,9 +44,9 @@ def make_read() -> Callable[[int], None]:
     from django.db import connections, models
 
     class Row(models.Model):
-        name = models.CharField(max_length=100)
-        amount = models.IntegerField()
-        changed = models.DateTimeField()
+        name: models.CharField[str, str] = models.CharField(max_length=100)
+        amount: models.IntegerField[int, int] = models.IntegerField()
+        changed: models.DateTimeField[datetime, datetime] = models.DateTimeField()
 
         class Meta:
             app_label = "benchmarks"
