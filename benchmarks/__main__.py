@@ -30,7 +30,7 @@ from .teams import WorkerFailed
 from .workloads.site import ROWS
 
 #: A round gives one ratio; their median is the figure.
-ROUNDS, QUICK_ROUNDS = 15, 5
+ROUNDS, QUICK_ROUNDS = 15, 4
 #: How far beyond its bar a ratio may be in CI, where machines are busy and runs are short.
 GATE = 1.25
 #: Connections that the server admits: cold start opens one for each of 500 greenlets.

@@ -46,7 +46,8 @@ def env(peer: Peer, envs: Path = ENVS) -> Env:
         shutil.rmtree(venv, ignore_errors=True)
         python = str(venv / "bin" / "python")
         _uv("venv", "--quiet", f"--python={sys.executable}", str(venv))
-        _uv("pip", "sync", "--quiet", "--require-hashes", f"--python={python}", str(lock))
+        arguments = ("--quiet", "--require-hashes", "--compile-bytecode", f"--python={python}")
+        _uv("pip", "sync", *arguments, str(lock))
         stamp.write_text(fingerprint)
     return Env(venv / "bin" / "python", _folder(peer, envs))
 

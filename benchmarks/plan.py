@@ -53,7 +53,7 @@ class Race:
     gate: bool = False
     """Whether CI runs it."""
     optional: frozenset[str] = frozenset()
-    """Contenders whose settings may be refused: an option that is not there (yet)."""
+    """Contenders who may be absent: their option is not there (yet), or too small a server."""
 
 
 def peer_of(contender: str) -> str:
@@ -83,7 +83,7 @@ RACES = (
         ("psycopg3", "ours-psycopg3", PGBENCH),
         ("cpu", "rate"),
         count=8000,
-        quick=4000,
+        quick=3000,
         reference="psycopg3",
         bars=(Bar("ours-psycopg3", "cpu", 0.70, "psycopg3"),),
         gate=True,
@@ -95,7 +95,7 @@ RACES = (
         ("psycogreen", "ours-psycopg2", PGBENCH),
         ("cpu", "rate"),
         count=20000,
-        quick=10000,
+        quick=6000,
         reference="psycogreen",
         bars=(Bar("ours-psycopg2", "cpu", 0.90, "psycogreen"),),
         gate=True,
@@ -107,7 +107,7 @@ RACES = (
         ("psycopg-pool", "ours-psycopg3", "sqlalchemy", "bare"),
         ("cpu",),
         count=40000,
-        quick=20000,
+        quick=10000,
         reference="psycopg-pool",
         bars=(Bar("ours-psycopg3", "cpu", 0.5, "psycopg-pool"),),
         size=4,
@@ -121,7 +121,7 @@ RACES = (
         ("psycopg-pool", "ours-psycopg3", "sqlalchemy", "bare"),
         ("cpu",),
         count=20000,
-        quick=10000,
+        quick=6000,
         reference="psycopg-pool",
         bars=(Bar("ours-psycopg3", "cpu", 0.3, "psycopg-pool"),),
         size=4,
@@ -135,7 +135,7 @@ RACES = (
         ("ours-psycopg3:few", "ours-psycopg3:many", "psycopg-pool:many", "bare:many"),
         ("cpu",),
         count=20000,
-        quick=10000,
+        quick=6000,
         reference="ours-psycopg3:few",
         bars=(Bar("ours-psycopg3:many", "cpu", 1.5, "ours-psycopg3:few"),),
         size=4,
@@ -166,7 +166,7 @@ RACES = (
         ),
         ("cpu",),
         count=1600,
-        quick=800,
+        quick=600,
         reference="persistent-psycopg3:persistent",
         bars=(Bar("ours-psycopg3", "cpu", 1.05, "persistent-psycopg3:persistent"),),
         arguments={"long": 0},
@@ -180,7 +180,7 @@ RACES = (
         ("persistent-psycopg2:persistent", "ours-psycopg2", "public-psycopg2"),
         ("cpu",),
         count=1600,
-        quick=800,
+        quick=600,
         reference="persistent-psycopg2:persistent",
         bars=(Bar("ours-psycopg2", "cpu", 1.15, "persistent-psycopg2:persistent"),),
         arguments={"long": 0},
@@ -196,6 +196,7 @@ RACES = (
         count=500,
         quick=500,
         reference="no-pool-psycopg3",
+        optional=frozenset({"no-pool-psycopg3", "ours-psycopg3", "public-psycopg3", "django-pool"}),
         bars=(Bar("ours-psycopg3", "wall", 0.5, "no-pool-psycopg3"),),
         arguments={"sessions": 520},
         fresh=True,
@@ -210,6 +211,7 @@ RACES = (
         count=500,
         quick=500,
         reference="no-pool-psycopg2",
+        optional=frozenset({"no-pool-psycopg2", "ours-psycopg2", "public-psycopg2"}),
         bars=(Bar("ours-psycopg2", "wall", 0.5, "no-pool-psycopg2"),),
         arguments={"sessions": 520},
         fresh=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from matrix.addresses import Server
@@ -13,7 +13,7 @@ from .figures import Figures
 from .peers import PEERS
 from .plan import PGBENCH, Race, gated, peer_of
 from .record import Record
-from .teams import Refused, Worker
+from .teams import Refused, Worker, WorkerFailed
 
 Say = Callable[[str], object]
 
@@ -42,23 +42,37 @@ def run(race: Race, scale: Scale, server: Server, record: Record, say: Say) -> N
     with contextlib.ExitStack() as stack:
         runners: dict[str, Callable[[int], Figures]] = {}
         for contender in race.contenders:
-            try:
-                runners[contender] = _runner(race, contender, server, record, stack)
+            with _absence(race, contender, absent):
+                runner = _runner(race, contender, server, record, stack)
                 # What is done only once: connects, prepared statements, caches of code.
                 if not race.fresh:
-                    runners[contender](max(1, scale.count(race) // 10))
-            except (Refused, pgbench.PgbenchAbsent) as reason:
-                runners.pop(contender, None)
-                absent[contender] = str(reason)
-                if contender not in race.optional and contender != PGBENCH:
-                    raise teams.WorkerFailed(f"{contender} is refused: {reason}") from None
+                    runner(max(1, scale.count(race) // 10))
+                runners[contender] = runner
         for number in range(scale.rounds_of(race)):
-            say(f"{race.title}: round {number + 1} of {scale.rounds_of(race)}")
-            for contender, runner in runners.items():
-                rounds.setdefault(contender, []).append(runner(scale.count(race)))
+            say(f"{race.name}: round {number + 1} of {scale.rounds_of(race)}")
+            # To and fro: what grows all the time, a disturbance too, is nobody's disadvantage.
+            for contender in list(runners)[:: -1 if number % 2 else 1]:
+                if contender not in absent:
+                    with _absence(race, contender, absent):
+                        figures = runners[contender](scale.count(race))
+                        rounds.setdefault(contender, []).append(figures)
     record.rounds[race.name] = rounds
     if absent:
         record.absent[race.name] = absent
+
+
+@contextlib.contextmanager
+def _absence(race: Race, contender: str, absent: dict[str, str]) -> Iterator[None]:
+    """Note who cannot run here, if that is to be expected of him.
+
+    :raises WorkerFailed: if it is not.
+    """
+    try:
+        yield
+    except (Refused, pgbench.PgbenchAbsent) as reason:
+        if contender != PGBENCH and contender not in race.optional:
+            raise WorkerFailed(f"{contender} is refused: {reason}") from None
+        absent[contender] = str(reason)
 
 
 def profile(races: Sequence[Race], scale: Scale, server: Server, record: Record, say: Say) -> None:
