@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,8 @@ class Record:
     """Which PostgreSQL."""
     dates: list[str]
     commits: list[str]
+    loads: list[float]
+    """How many processes wanted a core before each run; more than there are spoils it."""
     quick: bool = False
     versions: dict[str, str] = field(default_factory=dict)
     """Of the libraries that the contenders have loaded."""
@@ -46,7 +49,9 @@ class Record:
         """Of this machine, now."""
         machine = f"{sources.system()}, {sources.cores()} cores"
         date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-        return cls(machine, server, [date], [sources.commit() or "unknown"], quick)
+        commits = [sources.commit() or "unknown"]
+        load = round(os.getloadavg()[0], 1)
+        return cls(machine, server, [date], commits, [load], quick)
 
     def save(self, path: Path) -> None:
         write(path, json.dumps(dataclasses.asdict(self), indent=1) + "\n")
@@ -77,6 +82,7 @@ def merge(records: Sequence[Record]) -> Record:
     merged = dataclasses.replace(
         first,
         dates=[date for each in records for date in each.dates],
+        loads=[load for each in records for load in each.loads],
         commits=list(dict.fromkeys(commit for each in records for commit in each.commits)),
         rounds=_joined([each.rounds for each in records]),
         absent={race: dict(why) for each in records for race, why in each.absent.items()},

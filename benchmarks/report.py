@@ -104,8 +104,9 @@ def closing(record: Record) -> list[str]:
     verdicts = [line.met for line in judged if line.met is not None]
     scale = ", quick" if record.quick else ""
     return [
-        f"{record.machine}; {record.server}",
-        f"{', '.join(record.dates)}; commit {', '.join(record.commits)}{scale}",
+        f"{record.machine}; {record.server} PostgreSQL",
+        f"{', '.join(record.dates)}; commit {', '.join(record.commits)}{scale}; "
+        f"load average before: {', '.join(map(str, record.loads))}",
         ", ".join(f"{name} {version}" for name, version in sorted(record.versions.items())),
         f"Bars: {sum(verdicts)} of {len(verdicts)} met",
     ]

@@ -49,6 +49,7 @@ def record(**changed: object) -> Record:
         "a server",
         ["2026-01-02 03:04 UTC"],
         ["abc"],
+        [0.5],
         rounds={"checkout-alone": {OTHER: cpu(4, 8, 10), OURS: cpu(1, 4, 3), THIRD: cpu(8, 8, 8)}},
         versions={"Django": "5.2"},
     )
@@ -144,6 +145,7 @@ def test_the_rounds_of_several_runs_are_put_together() -> None:
     assert len(merged.rounds["checkout-alone"][OURS]) == 9
     assert merged.dates == ["2026-01-02 03:04 UTC", "later", "2026-01-02 03:04 UTC"]
     assert merged.commits == ["abc", "def"]
+    assert merged.loads == [0.5, 0.5, 0.5]
 
 
 @pytest.mark.parametrize(
