@@ -16,7 +16,7 @@ from .report import spread, title
 #: Inches.
 WIDTH, LINE, FRAME = 9.0, 0.36, 0.75
 #: Of middle lightness, as both pages need it.
-INK, OURS, OTHERS, MARK = "#808080", "#2f81c7", "#8c959f", "#d1652b"
+INK, OURS, OTHERS, MARK = "#767e87", "#58a6e8", "#b6bec7", "#d1652b"
 SETTINGS: dict[str, Any] = {
     "svg.hashsalt": "benchmarks",
     "svg.fonttype": "none",
@@ -69,7 +69,8 @@ def _draw_line(axes: Any, place: int, line: Line) -> None:
     color = OURS if line.contender.startswith("ours") else OTHERS
     axes.barh(place, found.median, height=0.6, color=color)
     axes.errorbar(found.median, place, xerr=whisker, color=INK, capsize=3, linewidth=1)
-    axes.text(found.most, place, f"  {spread(found)}", va="center", fontsize=8)
+    beside = {"xytext": (5, 0), "textcoords": "offset points", "va": "center", "fontsize": 8}
+    axes.annotate(spread(found), (found.most, place), **beside)
     if line.bar is not None:
         axes.vlines(line.bar.limit, place - 0.45, place + 0.45, color=MARK, linewidth=2)
 
