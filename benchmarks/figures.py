@@ -39,7 +39,9 @@ def _shown_cpu(seconds: float) -> str:
 
 MEASURES = {
     "cpu": Measure(_cpu, _shown_cpu, "CPU"),
-    "rate": Measure(lambda run: run["count"] / run["wall"], "{:,.0f}/s".format, "rate, more is better"),
+    "rate": Measure(
+        lambda run: run["count"] / run["wall"], "{:,.0f}/s".format, "rate, more is better"
+    ),
     "wall": Measure(lambda run: run["wall"], shown_time, "time"),
     "memory": Measure(lambda run: run["bytes"] / run["count"], "{:,.0f} bytes".format, "memory"),
 }
