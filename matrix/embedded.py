@@ -58,7 +58,10 @@ class EmbeddedServer(processes.Daemon):
             raise Failed(f"initdb failed: {done.stdout.strip().splitlines()[-1]}")
 
     def command(self) -> list[str]:
-        options = [f"-c{key}={value}" for key, value in SERVER_SETTINGS.items()]
+        settings = dict(SERVER_SETTINGS)
+        if os.environ.get("PG_MAX_CONNECTIONS"):  # the benchmarks open hundreds
+            settings["max_connections"] = os.environ["PG_MAX_CONNECTIONS"]
+        options = [f"-c{key}={value}" for key, value in settings.items()]
         program = str(self.binaries.program("postgres"))
         return [program, f"-D{self.folder / 'data'}", f"-p{self.port}", *options]
 

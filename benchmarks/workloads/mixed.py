@@ -1,0 +1,35 @@
+"""Requests that mostly wait for something else than the database, far more than connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+
+from ..clock import Clock
+from . import site
+
+READS = 2
+#: Seconds of other waiting after each read: a service that is asked, for example.
+PAUSE = 0.05
+
+
+def prepare(told: dict[str, Any]) -> Callable[[int], dict[str, float]]:
+    site.configure(told)
+    read = site.make_read()
+
+    def request(number: int) -> None:
+        for _ in range(READS):
+            read(number)
+            gevent.sleep(PAUSE)
+        site.end_request()
+
+    def run(count: int) -> dict[str, float]:
+        with (clock := Clock()):
+            requests = [gevent.spawn(request, number) for number in range(count)]
+            gevent.joinall(requests, raise_error=True)
+        return clock.figures(count)
+
+    run(1)  # the settings are looked at with the first query
+    return run
