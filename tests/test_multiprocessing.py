@@ -17,8 +17,8 @@ pytestmark = [
     pytest.mark.session("the programs know their sessions by their pids"),
 ]
 
-# gevent listens to SIGCHLD from its first fork on only. A child that has ended by then is not heard,
-# and with nothing else to wake its hub up join() waits for ever: see
+# gevent listens to SIGCHLD from its first fork on only. A child that has ended by then is not
+# heard, and with nothing else to wake its hub up join() waits for ever: see
 # https://github.com/gevent/gevent/issues/622
 PATCHED = """from gevent import get_hub, monkey
 monkey.patch_all()

@@ -14,10 +14,10 @@ from statistics import median
 import pytest
 
 from benchmarks import document, envs, report, runs, teams
-from benchmarks.__main__ import GATE, MAX_CONNECTIONS, judge
+from benchmarks.__main__ import MAX_CONNECTIONS, judge
 from benchmarks.figures import MEASURES, Spread, is_met, lines, ratios
 from benchmarks.peers import PEERS
-from benchmarks.plan import PGBENCH, RACES, Bar, Race, eased, gated, peer_of
+from benchmarks.plan import PGBENCH, RACES, Bar, Race, gated, peer_of
 from benchmarks.record import Record, Unfit, load, merge
 from benchmarks.sampler import Sampler, part_of
 from matrix import ROOT, lock, postgres
@@ -120,21 +120,26 @@ def test_a_contender_that_is_absent_has_no_line_and_says_why() -> None:
     assert "ours, psycopg 3: absent (no such option)" in text.splitlines()[-1]
 
 
-def test_the_gate_is_easier_than_the_bar_and_fails_beyond_that(
+def test_the_gate_has_a_limit_of_its_own_and_fails_beyond_that(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    just = record(rounds={"checkout-alone": {OTHER: cpu(1), OURS: cpu(0.5 * GATE)}})
-    assert judge(just, [RACE]) == 0
+    race = gated(replace(RACE, gate=0.8))
+    just = record(rounds={"checkout-alone": {OTHER: cpu(1), OURS: cpu(0.8)}})
+    assert judge(just, [race]) == 0
     assert capsys.readouterr().err == ""
-    beyond = record(rounds={"checkout-alone": {OTHER: cpu(1), OURS: cpu(0.51 * GATE)}})
-    assert judge(beyond, [RACE]) == 1
+    beyond = record(rounds={"checkout-alone": {OTHER: cpu(1), OURS: cpu(0.81)}})
+    assert judge(beyond, [race]) == 1
     assert "checkout-alone: ours, psycopg 3" in capsys.readouterr().err
-    at_least = replace(RACE, bars=(Bar(OURS, "rate", 20, OTHER, least=True),))
-    assert eased(at_least, GATE).bars[0].limit == 16
 
 
 def test_the_gate_runs_only_those_that_a_bar_names() -> None:
     assert gated(RACE).contenders == (OTHER, OURS)
+
+
+def test_no_gate_is_stricter_than_the_bar() -> None:
+    with_gate = [race for race in RACES if race.gate is not None]
+    assert with_gate
+    assert all(race.gate >= bar.limit for race in with_gate for bar in race.bars)
 
 
 # -- records
