@@ -127,6 +127,9 @@ class Suite:
                     file.write(json.dumps(entry) + "\n")
         raise RunFailed(f"{side}: {MOST_RESTARTS + 1} processes ended before their time: {log}")
 
+    def pool_options(self, side: str) -> dict[str, str]:
+        return {"RELEASE": self.options.release} if side == "ours" else {}
+
     def process(
         self, side: str, labels: list[str], record: Path, output: Any, deadline: float
     ) -> int:
@@ -142,6 +145,7 @@ class Suite:
                 "PYTHONHASHSEED": "0",
                 "DATABASE_URL": self.server.url,
                 "DJANGOSUITE_ENGINE": ENGINES[side][self.gis],
+                "DJANGOSUITE_OPTIONS": json.dumps(self.pool_options(side)),
                 "DJANGOSUITE_DATABASE": self.database,
                 "DJANGOSUITE_RECORD": str(record),
                 "DJANGOSUITE_TEST_LIMIT": str(self.options.test_limit),

@@ -1,5 +1,6 @@
 """Settings for Django's own suite on PostgreSQL; see ``matrix.djangosuite``."""
 
+import json
 import os
 
 from django_db_geventpool.drivers import cffi
@@ -9,7 +10,8 @@ cffi.install()  # for Django's own engine; ours does it by itself
 
 _server = parse_url(os.environ["DATABASE_URL"])
 _name = os.environ["DJANGOSUITE_DATABASE"]
-_where = {"ENGINE": os.environ["DJANGOSUITE_ENGINE"], **_server.django}
+_options = json.loads(os.environ["DJANGOSUITE_OPTIONS"])
+_where = {"ENGINE": os.environ["DJANGOSUITE_ENGINE"], **_server.django, "OPTIONS": _options}
 
 DATABASES = {
     "default": {**_where, "TEST": {"NAME": _name}},

@@ -20,6 +20,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from django_db_geventpool.config import RELEASES
+
 from . import postgres
 from ._suite_results import EXCEPTIONS, SKIPS, Comparison, Results, Unusable, compare
 from ._suite_run import RunFailed, Suite
@@ -39,6 +41,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     one.add_argument(
         "--stock", type=Path, metavar="FILE", help="compare with results that --record kept"
+    )
+    parser.add_argument(
+        "--release",
+        choices=RELEASES,
+        default="request",
+        help="our engine's OPTIONS['RELEASE'] (%(default)s)",
     )
     parser.add_argument(
         "--test-limit",

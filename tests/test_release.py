@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import NotSupportedError, connections, transaction
+from django.db.backends.postgresql.psycopg_any import is_psycopg3
 from django.test.utils import CaptureQueriesContext
 from django.utils.connection import ConnectionDoesNotExist
 
@@ -397,6 +398,17 @@ def test_queries_are_logged_as_ever(one: Any) -> None:
         assert not is_held(one)
     assert captured[0]["sql"] == "SELECT 41 + 1"
     assert "'it''s'" in captured[1]["sql"]
+
+
+@pytest.mark.skipif(
+    not is_psycopg3,
+    reason="psycopg2 differs: https://www.psycopg.org/psycopg3/docs/basic/copy.html",
+)
+def test_copy_is_logged_too(one: Any) -> None:
+    with CaptureQueriesContext(one.connection) as captured, one.connection.cursor() as cursor:
+        with cursor.copy("COPY (SELECT 42) TO STDOUT") as copy:
+            list(copy)
+    assert captured[0]["sql"] == "COPY (SELECT 42) TO STDOUT"
 
 
 def test_execute_wrappers_see_each_statement(one: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import NotSupportedError
 from django.db.backends.postgresql import base as postgresql
-from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
+from django.db.backends.utils import CursorWrapper
 
 from ..checkout import Checkout
 from ..drivers import State
@@ -79,7 +79,7 @@ class _ReleasingCursor:
 class ReleasingCursor(_ReleasingCursor, CursorWrapper): ...
 
 
-class ReleasingDebugCursor(_ReleasingCursor, CursorDebugWrapper): ...
+class ReleasingDebugCursor(_ReleasingCursor, postgresql.CursorDebugWrapper): ...
 
 
 class EarlyRelease(postgresql.DatabaseWrapper):
