@@ -406,7 +406,8 @@ def test_queries_are_logged_as_ever(one: Any) -> None:
 )
 def test_copy_is_logged_too(one: Any) -> None:
     with CaptureQueriesContext(one.connection) as captured, one.connection.cursor() as cursor:
-        with cursor.copy("COPY (SELECT 42) TO STDOUT") as copy:
+        copying = cursor.copy("COPY (SELECT 42) TO STDOUT")
+        with copying as copy:
             list(copy)
     assert captured[0]["sql"] == "COPY (SELECT 42) TO STDOUT"
 
