@@ -63,6 +63,8 @@ class Pool(Slots):
         :raises PoolTimeout: after ``WAIT_TIMEOUT`` seconds without a free slot.
         :raises PoolClosed: if the pool is closed, or is closed meanwhile.
         """
+        if self._lock._is_owned():
+            raise PoolError(f"pool {self.name!r}: a connection was asked for by a finalizer")
         while True:
             checkout = Checkout(self, borrower, opener)
             with self._lock:
@@ -93,7 +95,10 @@ class Pool(Slots):
         if session is None:
             raise PoolError(f"pool {self.name!r}: this connection is not checked out")
         if self._discards:  # that takes round trips, which are not the caller's
-            self._hub.spawn(self._renew, self._part(checkout))
+            self._hub.spawn(self._release_parted, self._part(checkout), session.renew)
+            return
+        if self._lock._is_owned():  # a garbage collection has struck, and closes a cursor
+            self._hub.spawn(self._release_parted, self._part(checkout), session.reset)
             return
         clean = False
         try:
@@ -272,11 +277,11 @@ class Pool(Slots):
         logger.warning("pool %r: dropping a connection, %s", self.name, problem)
         return False
 
-    def _renew(self, session: Session) -> None:
+    def _release_parted(self, session: Session, reset: Callable[[], State]) -> None:
         """Take a session back that its borrower has left already."""
         clean = False
         try:
-            clean = self._reset(session, session.renew)
+            clean = self._reset(session, reset)
         finally:
             self._give_on(session, clean)
 

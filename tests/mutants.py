@@ -36,8 +36,8 @@ MUTANTS = {
         "        except Exception:\n            pass\n        else:\n            self._give_on",
     ),
     "a kill of a renewal is not caught": (
-        "session.renew)\n        finally:\n            self._give_on",
-        "session.renew)\n        except Exception:\n            pass\n        else:\n"
+        "(session, reset)\n        finally:\n            self._give_on",
+        "(session, reset)\n        except Exception:\n            pass\n        else:\n"
         "            self._give_on",
     ),
     "a connection is counted after its connect": (

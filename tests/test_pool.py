@@ -414,6 +414,34 @@ def test_cursors_of_one_borrower_are_closed_for_the_next(pool: Any) -> None:
     assert closed == [cursor]
 
 
+def test_a_finalizer_that_strikes_under_the_lock_may_give_back_and_not_borrow(
+    pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A garbage collection closes an iterator that nobody has any more, wherever that is."""
+    two = pool(MAX_CONNS=2)
+    one, abandoned = Borrower(two), Borrower(two)
+    one.take()
+    abandoned.take()
+    place, errors = two._place, []
+
+    def finalize() -> None:
+        abandoned.give()
+        try:
+            one.take()
+        except PoolError as error:
+            errors.append(str(error))
+
+    def interrupted(session: Any) -> Any:
+        monkeypatch.undo()
+        finalize()
+        return place(session)
+
+    monkeypatch.setattr(two, "_place", interrupted)
+    one.give()
+    until(lambda: two.stats().idle == 2)
+    assert errors == ["pool 'fake': a connection was asked for by a finalizer"]
+
+
 def test_a_borrower_that_is_dropped_loses_its_connection_to_the_pool(pool: Any) -> None:
     single = pool(MAX_CONNS=1)
     forgotten = Borrower(single)

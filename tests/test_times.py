@@ -242,7 +242,7 @@ def test_with_discard_the_return_itself_does_nothing_on_the_connection(world: Wo
         statement(*leaves),
     )
     client.give()
-    assert statements == ["_renew", "_renew"]  # DISCARD ALL, and the set-up
+    assert statements == ["_release_parted", "_release_parted"]  # DISCARD ALL, and the set-up
     assert pool.stats().idle == 1
 
 

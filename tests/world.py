@@ -94,6 +94,9 @@ class Lock:
     def __exit__(self, *_: object) -> None:
         self.held = False
 
+    def _is_owned(self) -> bool:
+        return self.held
+
 
 class Waiter:
     def __init__(self, world: World) -> None:

@@ -8,6 +8,7 @@ of these may have ended calls :meth:`EarlyRelease.release_early`.
 
 from __future__ import annotations
 
+import _thread
 import re
 from typing import Any
 
@@ -144,6 +145,9 @@ class EarlyRelease(postgresql.DatabaseWrapper):
             and not self._pinned
             and not checkout.session.cursors
             and not self.allow_thread_sharing
+            # A garbage collection may close a cursor for whoever happens to run, while the owner is
+            # in the midst of something.
+            and self._thread_ident == _thread.get_ident()  # type: ignore[attr-defined]
             and checkout.session.state is not State.DIRTY
         )
 

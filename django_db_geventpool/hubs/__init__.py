@@ -36,8 +36,12 @@ class Hub(Protocol):
     @property
     def IS_GREEN(self) -> bool: ...
 
-    def make_lock(self) -> AbstractContextManager[Any]:
-        """A native lock: taking it never switches greenlets, so no kill can strike there."""
+    def make_lock(self) -> Any:
+        """A native ``RLock``: taking it never switches greenlets, so no kill can strike there.
+
+        It can tell whether the calling thread has it, and so whether a garbage collection that
+        struck while it was held has called.
+        """
 
     def make_waiter(self) -> Waiter:
         """A waiter for the calling greenlet or thread."""

@@ -24,9 +24,8 @@ _select = patcher.original("select")
 _waits: dict[int, list[_Wait]] = {}  # who waits in wait_io(), by file descriptor
 
 
-def make_lock() -> AbstractContextManager[Any]:
-    lock: AbstractContextManager[Any] = patcher.original("threading").Lock()
-    return lock
+def make_lock() -> Any:
+    return patcher.original("threading").RLock()
 
 
 class EventletWaiter:

@@ -29,9 +29,8 @@ _read: Callable[[int, int], bytes] = monkey.get_original("os", "read")
 _close: Callable[[int], None] = monkey.get_original("os", "close")
 
 
-def make_lock() -> AbstractContextManager[Any]:
-    lock: AbstractContextManager[Any] = monkey.get_original("_thread", "allocate_lock")()
-    return lock
+def make_lock() -> Any:
+    return monkey.get_original("_thread", "RLock")()
 
 
 class GeventWaiter:

@@ -25,8 +25,8 @@ class _Presence:
     """Lives in a thread's local storage, and so exactly as long as the thread."""
 
 
-def make_lock() -> AbstractContextManager[Any]:
-    return threading.Lock()
+def make_lock() -> Any:
+    return threading.RLock()
 
 
 class ThreadWaiter:
