@@ -56,16 +56,7 @@ def close_connection(function: Any = None) -> Any:
     """
     if function is None:
         return _ClosingConnections()
-    for kind in (
-        inspect.isgeneratorfunction,
-        inspect.iscoroutinefunction,
-        inspect.isasyncgenfunction,
-    ):
-        if kind(function):
-            raise TypeError(
-                f"close_connection() cannot decorate {function.__qualname__}: its body runs after "
-                "the call. Use `with close_connection():` inside of it."
-            )
+    _refuse_what_runs_later(function, "close_connection()")
 
     @functools.wraps(function)
     def closing(*args: Any, **kwargs: Any) -> Any:
@@ -75,9 +66,26 @@ def close_connection(function: Any = None) -> Any:
     return closing
 
 
+def _refuse_what_runs_later(function: Any, decorator: str) -> None:
+    for kind in (
+        inspect.isgeneratorfunction,
+        inspect.iscoroutinefunction,
+        inspect.isasyncgenfunction,
+    ):
+        if kind(function):
+            raise TypeError(
+                f"{decorator} cannot decorate {function.__qualname__}: its body runs after the "
+                f"call. Use `with {decorator}:` inside of it."
+            )
+
+
 class _Hold(ContextDecorator):
     def __init__(self, using: str) -> None:
         self._using = using
+
+    def __call__(self, function: F) -> F:
+        _refuse_what_runs_later(function, "hold_connection()")
+        return super().__call__(function)
 
     def __enter__(self) -> None:
         getattr(connections[self._using], "hold", _nothing)()
@@ -109,6 +117,7 @@ def hold_connection(using: Any = DEFAULT_DB_ALIAS) -> Any:
     does nothing, because the connection is held anyway.
 
     :param using: the alias of the database.
+    :raises TypeError: for a generator or coroutine function, which has not begun when it returns.
     """
     if callable(using):
         return _Hold(DEFAULT_DB_ALIAS)(using)

@@ -29,6 +29,13 @@ EXCEPTIONS = {
     _TESTS + "test_pooling_health_checks": _POOL,
     _TESTS + "test_pooling_not_support_persistent_connections": _POOL,
 }
+#: The same with RELEASE="transaction".
+RELEASE_EXCEPTIONS = {
+    **EXCEPTIONS,
+    "test_utils.tests.AssertNumQueriesUponConnectionTests."
+    "test_ignores_connection_configuration_queries": "replaces ensure_connection() by a function "
+    "that does not connect, and counts on a connection that stays",
+}
 MOST_EXCEPTIONS = 12
 #: Tests that skip themselves where they do not know the ENGINE by its name: test id, and what for.
 SKIPS = {

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from django.db import NotSupportedError, connections, transaction
 from django.db.backends.postgresql.psycopg_any import is_psycopg3
+from django.db.models import Func, TextField, Value
 from django.test.utils import CaptureQueriesContext
 from django.utils.connection import ConnectionDoesNotExist
 
 from django_db_geventpool.backends.early import is_harmless, leaves_something
+from django_db_geventpool.session import Session
 from django_db_geventpool.utils import hold_connection
 
 from .models import Item
@@ -151,6 +153,62 @@ def test_a_killed_statement_takes_its_connection_with_it_and_the_next_has_anothe
 # -- it is held as long as it must be
 
 
+@greenlets_only
+def test_a_killed_read_of_the_orm_takes_its_connection_with_it_too(one: Any) -> None:
+    """The ORM closes its cursor after an Exception, and a kill is none."""
+    sleepy = items(one).annotate(
+        slept=Func(Value(60.0), function="pg_sleep", output_field=TextField())
+    )
+    item = items(one).create(name="sleepy")
+
+    def handle() -> Any:
+        try:
+            list(sleepy.filter(pk=item.pk))
+        except BaseException as error:  # its frames are kept, and the cursor with them
+            return error, is_held(one), one.query("SELECT 42")
+
+    task = spawn(handle)
+    until(lambda: one.pool.stats().in_use == 1 and len(one.sessions()) == 1)
+    spawn(task.kill)
+    assert task.result()[1:] == (False, 42)
+    item.delete()
+
+
+def test_a_cursor_that_is_collected_while_another_is_made_leaves_it_the_connection(
+    one: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrapper, forgotten = one.connection, one.connection.cursor()
+    add_cursor = Session.add_cursor
+
+    def collected(session: Any, cursor: Any) -> None:
+        forgotten.close()
+        add_cursor(session, cursor)
+
+    monkeypatch.setattr(Session, "add_cursor", collected)
+    with wrapper.cursor() as cursor:
+        assert is_held(one)
+        cursor.execute("SELECT 1")
+    assert not is_held(one)
+
+
+def test_a_cursor_that_is_collected_while_a_transaction_begins_leaves_it_the_connection(
+    one: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrapper, forgotten = one.connection, one.connection.cursor()
+    begin = wrapper._set_autocommit
+
+    def collected(autocommit: bool) -> None:
+        begin(autocommit)
+        forgotten.close()
+
+    monkeypatch.setattr(wrapper, "_set_autocommit", collected)
+    with transaction.atomic(one.alias):
+        assert is_held(one)
+        one.query("SELECT 1")
+        assert is_held(one)
+    assert not is_held(one)
+
+
 def test_an_open_cursor_holds_it(one: Any) -> None:
     cursor = one.connection.cursor()
     cursor.execute("SELECT generate_series(1, 3)")
@@ -266,6 +324,9 @@ def test_select_for_update_is_held_with_its_transaction(one: Any) -> None:
         "SELECT pg_advisory_lock(42)",
         "SELECT pg_try_advisory_lock(42)",
         "PREPARE answer AS SELECT 42",
+        "SET/* a word */statement_timeout = 5000",
+        "SELECT ';', 1 ; SET statement_timeout = 5000",
+        "CREATE TABLE pg_temp.scratch (id int)",
     ],
 )
 def test_what_a_statement_leaves_in_the_session_is_there_for_the_next(one: Any, sql: str) -> None:
@@ -305,10 +366,29 @@ def test_the_next_request_is_not_held_because_of_the_last_one(one: Any) -> None:
         "PREPARE TRANSACTION 'x'",
         "CREATE TABLE template (id int)",
         "SELECT ';'",
+        "SET  LOCAL statement_timeout = 5000",
+        "SET\nTRANSACTION READ ONLY",
+        "INSERT INTO temperatures VALUES ('; set x = 1')",
+        "SELECT 1 -- ; SET x = 1",
+        "SELECT 1 /* ; SET x = 1 */",
+        "",
     ],
 )
 def test_what_ends_with_its_transaction_holds_nothing(sql: str) -> None:
     assert is_harmless(sql.lower()) or not leaves_something(sql.lower())
+
+
+@pytest.mark.parametrize("sql", [";" + "/**/" * 5000, ";/*" * 20000, "'" * 20001, ";--" * 20000])
+def test_long_statements_are_read_once(sql: str) -> None:
+    """Where an expression goes back and forth in them, this takes longer than anybody waits."""
+    assert not leaves_something(sql)
+
+
+def test_a_lock_by_callproc_holds_it(one: Any) -> None:
+    with one.connection.cursor() as cursor:
+        cursor.callproc("pg_advisory_lock", [42])
+    assert is_held(one)
+    one.connection.close()
 
 
 @pytest.mark.parametrize("name", ["currval('numbers')", "lastval()"])
@@ -328,6 +408,10 @@ def test_it_is_answered_where_the_session_is_held(one: Any) -> None:
         with transaction.atomic(one.alias):
             assert one.query("SELECT nextval('numbers')") == 2
             assert one.query("SELECT lastval()") == 2
+        with one.connection.cursor() as cursor:
+            cursor.execute("SELECT nextval('numbers')")
+            cursor.execute("SELECT lastval()")
+            assert cursor.fetchone() == (3,)
     finally:
         one.execute("DROP SEQUENCE numbers")
 
@@ -379,6 +463,42 @@ def test_hold_connection_decorates_without_parentheses() -> None:
 
     assert answer(41) == 42
     assert answer.__doc__ == "Its docstring."
+
+
+def test_hold_connection_refuses_what_has_not_begun_when_it_returns() -> None:
+    async def coroutine() -> None: ...
+
+    def generator() -> Any:
+        yield
+
+    for function in (coroutine, generator):
+        with pytest.raises(TypeError, match="with hold_connection"):
+            hold_connection("default")(function)
+        with pytest.raises(TypeError, match="with hold_connection"):
+            hold_connection(function)
+
+
+@pytest.mark.parametrize("release", ["request", "transaction"])
+def test_health_is_asked_for_once_for_each_checkout_and_outside_of_transactions(
+    database: Any, release: str
+) -> None:
+    one = database({"CONN_HEALTH_CHECKS": True}, MAX_CONNS=1, RELEASE=release)
+    checks: list[bool] = []
+    for is_atomic in (True, True, False):
+        wrapper = one.connection
+        ask = type(wrapper).is_usable
+        wrapper.is_usable = lambda wrapper=wrapper, ask=ask: (
+            checks.append(wrapper.autocommit),
+            ask(wrapper),
+        )[1]
+        if is_atomic:
+            with transaction.atomic(one.alias):
+                one.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+                one.query("SELECT 1")
+        else:
+            one.query("SELECT 1")
+        wrapper.close()
+    assert checks == [True, True]  # the first one was new
 
 
 def test_hold_connection_does_nothing_for_an_engine_without_a_pool() -> None:

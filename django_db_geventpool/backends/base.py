@@ -81,11 +81,21 @@ class PooledDatabaseWrapper(EarlyRelease):
         )
         return checkout.connection
 
+    def connect(self) -> None:
+        """With CONN_HEALTH_CHECKS Django's own question is asked at each checkout."""
+        super().connect()
+        if self._checkout is not None and self.settings_dict["CONN_HEALTH_CHECKS"]:
+            for _ in range(self._checkout.pool.config.max_conns):  # as many can be broken
+                self.close_if_health_check_failed()
+                if self.connection is not None:
+                    break
+                super().connect()
+
     def init_connection_state(self) -> None:
-        if self._checkout is None:
+        if self._checkout is None or self._checkout.session is None:
             super().init_connection_state()
             return
-        self.health_check_done = False  # Django's own, where CONN_HEALTH_CHECKS asks for it
+        self.health_check_done = self._checkout.session.is_new
         if self.ensure_timezone() and not self.get_autocommit():
             self.connection.commit()
 

@@ -9,7 +9,9 @@ of these may have ended calls :meth:`EarlyRelease.release_early`.
 from __future__ import annotations
 
 import _thread
+import contextlib
 import re
+from collections.abc import Callable
 from typing import Any
 
 from django.db import NotSupportedError
@@ -20,20 +22,38 @@ from ..checkout import Checkout
 from ..drivers import State
 
 _LIKE_THE_ORM = ("select", "insert", "update", "delete")
-#: What a session keeps after the transaction: https://www.postgresql.org/docs/current/sql-discard.html
-_KEEPS = re.compile(
+#: Comments and literals, also such as never end: each is passed over once, whatever stands in it.
+_NOISE = re.compile(
     r"""
-    (?: \A | ; ) \s* (?: (?: --[^\n]*\n | /\*.*?\*/ ) \s* )*
-    (?: set \s+ (?! local\b | transaction\b | constraints\b )
-      | (?: reset | load | listen | unlisten | discard | declare | deallocate ) \b
-      | prepare \s+ (?! transaction\b )
-      | create \s+ (?: or \s+ replace \s+ )? (?: (?: global | local ) \s+ )? temp
-    )
-    | \b into \s+ (?: (?: global | local ) \s+ )? temp
-    | \b set_config \s* \(
-    | \b pg_ (?: try_ )? advisory_lock
+    -- [^\n]*
+    | /\* (?: [^*] | \* (?! / ) )* (?: \*/ | \Z )
+    | ' [^']* (?: ' | \Z )
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE,
+)
+#: How statements begin that leave something in the session after their transaction.
+#: https://www.postgresql.org/docs/current/sql-discard.html
+_LEAVES = re.compile(
+    r"""
+    \s*
+    (?: set \b (?! \s+ (?: local | transaction | constraints ) \b )
+      | (?: reset | load | listen | unlisten | discard | declare | deallocate ) \b
+      | prepare \b (?! \s+ transaction \b )
+      | create \s+ (?: or \s+ replace \s+ )? (?: (?: global | local ) \s+ )? temp (?: orary )? \b
+    )
+    """,
+    re.VERBOSE,
+)
+#: What leaves something wherever it stands.
+_LEAVES_ANYWHERE = re.compile(
+    r"""
+    \b (?: into \s+ (?: (?: global | local ) \s+ )? temp (?: orary )? \b
+       | pg_temp \b
+       | set_config \s* \(
+       | pg_ (?: try_ )? advisory_lock
+    )
+    """,
+    re.VERBOSE,
 )
 #: What answers about an earlier statement of the session.
 _ASKS = re.compile(r"\b (?: currval | lastval ) \s* \(", re.VERBOSE)
@@ -53,7 +73,8 @@ def is_harmless(sql: str) -> bool:
 
 def leaves_something(sql: str) -> bool:
     """Whether the session is another one after *sql*, in lower case, as far as its text tells."""
-    return _KEEPS.search(sql) is not None
+    sql = _NOISE.sub(" ", sql)
+    return any(map(_LEAVES.match, sql.split(";"))) or bool(_LEAVES_ANYWHERE.search(sql))
 
 
 class _ReleasingCursor:
@@ -61,14 +82,29 @@ class _ReleasingCursor:
 
     cursor: Any
     db: EarlyRelease
+    _has_run = False
 
     def _execute(self, sql: Any, *args: Any) -> Any:
-        self.db.look_at(sql)
-        return super()._execute(sql, *args)  # type: ignore[misc]
+        return self._run(super()._execute, sql, *args)  # type: ignore[misc]
 
     def _executemany(self, sql: Any, *args: Any) -> Any:
-        self.db.look_at(sql)
-        return super()._executemany(sql, *args)  # type: ignore[misc]
+        return self._run(super()._executemany, sql, *args)  # type: ignore[misc]
+
+    def callproc(self, procname: str, *args: Any) -> Any:
+        self.db.look_at(f"select {procname}(", is_first=not self._has_run)
+        return super().callproc(procname, *args)  # type: ignore[misc]
+
+    def _run(self, execute: Callable[..., Any], sql: Any, *args: Any) -> Any:
+        self.db.look_at(sql, is_first=not self._has_run)
+        self._has_run = True
+        try:
+            return execute(sql, *args)
+        except Exception:
+            raise
+        except BaseException:  # a kill or a Timeout: the ORM closes its cursor after an Exception
+            with contextlib.suppress(Exception):
+                self.close()
+            raise
 
     def close(self) -> None:
         try:
@@ -92,6 +128,7 @@ class EarlyRelease(postgresql.DatabaseWrapper):
         self._early = False  # while connected, and if the pool's settings say so
         self._pinned = False  # until the connection is closed: it is not like others any more
         self._holds = 0
+        self._steps = 0  # those of Django's that use the connection, and are under way
 
     def connect(self) -> None:
         self._early = False
@@ -107,8 +144,12 @@ class EarlyRelease(postgresql.DatabaseWrapper):
         self._holds -= 1
         self.release_early()
 
-    def look_at(self, sql: Any) -> None:
-        """Before a statement: does the session have to stay with this wrapper after it?"""
+    def look_at(self, sql: Any, is_first: bool) -> None:
+        """Before a statement: does the session have to stay with this wrapper after it?
+
+        :param is_first: of those of its cursor.
+        :raises NotSupportedError: if it asks about a statement of maybe another session.
+        """
         if self._pinned:
             return
         text = sql if isinstance(sql, str) else _text(sql, self.connection)
@@ -116,7 +157,7 @@ class EarlyRelease(postgresql.DatabaseWrapper):
         if is_harmless(text):
             return
         self._pinned = leaves_something(text)
-        if not (self._holds or self.in_atomic_block) and _ASKS.search(text):
+        if is_first and _ASKS.search(text) and self._is_free(open_cursors=1):
             raise NotSupportedError(
                 "currval() and lastval() ask about an earlier statement of the same session, and "
                 "with OPTIONS['RELEASE'] = 'transaction' that was maybe another one. Run both "
@@ -133,7 +174,7 @@ class EarlyRelease(postgresql.DatabaseWrapper):
         if self._is_free():
             self._close()  # type: ignore[attr-defined]  # not in django-stubs
 
-    def _is_free(self) -> bool:
+    def _is_free(self, open_cursors: int = 0) -> bool:
         checkout = self._checkout
         return (
             self._early
@@ -142,8 +183,9 @@ class EarlyRelease(postgresql.DatabaseWrapper):
             and checkout.session is not None
             and self.autocommit  # never inside of atomic()
             and not self._holds
+            and not self._steps
             and not self._pinned
-            and not checkout.session.cursors
+            and len(checkout.session.cursors) <= open_cursors
             and not self.allow_thread_sharing
             # A garbage collection may close a cursor for whoever happens to run, while the owner is
             # in the midst of something.
@@ -161,18 +203,40 @@ class EarlyRelease(postgresql.DatabaseWrapper):
             return ReleasingDebugCursor(cursor, self)
         return super().make_debug_cursor(cursor)
 
+    # A garbage collection may close a forgotten cursor at any line of theirs.
+
+    def _cursor(self, name: str | None = None) -> Any:
+        self._steps += 1
+        try:
+            return super()._cursor(name)  # type: ignore[misc]  # not in django-stubs
+        finally:
+            self._steps -= 1
+
     def set_autocommit(self, autocommit: bool, *args: Any, **kwargs: Any) -> None:
-        super().set_autocommit(autocommit, *args, **kwargs)
+        self._steps += 1
+        try:
+            super().set_autocommit(autocommit, *args, **kwargs)
+        finally:
+            self._steps -= 1
         if autocommit:  # the end of a transaction
             self.release_early()
 
     def run_and_clear_commit_hooks(self) -> None:
-        self.release_early()  # they are the site's, and may take their time
-        super().run_and_clear_commit_hooks()
+        """They are the site's, and may take their time. (set_autocommit() calls it.)"""
+        steps, self._steps = self._steps, 0
+        try:
+            self.release_early()
+            super().run_and_clear_commit_hooks()
+        finally:
+            self._steps = steps
 
 
 def _text(sql: Any, connection: Any) -> str:
-    """Of what ``psycopg.sql`` or ``psycopg2.sql`` has composed, or of bytes."""
+    """Of bytes, or of what ``psycopg.sql`` or ``psycopg2.sql`` has composed."""
     if isinstance(sql, bytes):
         return sql.decode(errors="replace")
-    return str(sql.as_string(connection))
+    if hasattr(sql, "as_string"):
+        return str(sql.as_string(connection))
+    from psycopg.sql import as_string  # a template string, which only its newest versions take
+
+    return str(as_string(sql, connection))

@@ -84,7 +84,7 @@ class _Waits:
             switch, end = next(iter(self._ends.items()))
             left = end - monotonic()
             if left > 0:
-                self._timer = self._key[0].loop.timer(left)
+                self._timer = self._key[0].loop.timer(max(left, 0.001))  # libuv's least
                 self._timer.start(self._ring, update=True)
                 return
             del self._ends[switch]
