@@ -13,7 +13,7 @@ from django.db.models import Func, TextField, Value
 from django.test.utils import CaptureQueriesContext
 from django.utils.connection import ConnectionDoesNotExist
 
-from django_db_geventpool.backends.early import is_harmless, leaves_something
+from django_db_geventpool.backends.statements import is_harmless, leaves_something
 from django_db_geventpool.session import Session
 from django_db_geventpool.utils import hold_connection
 
