@@ -40,7 +40,7 @@ class Checkout:
         self.error: BaseException | None = None
         self.forget_owner: Callable[[Checkout], object] | None = None
         # Weak: a borrower that was just dropped has no use for its connection any more.
-        self.borrower: weakref.ref[Borrower] | None = weakref.ref(borrower, self)
+        self.borrower: weakref.ref[Borrower] | None = weakref.ref(borrower, self._borrower_gone)
 
     @property
     def connection(self) -> Connection:
@@ -48,6 +48,12 @@ class Checkout:
         return None if self.session is None else self.session.connection
 
     def __call__(self, _: object = None) -> None:
-        """The borrower is gone, or the greenlet that borrowed has ended."""
+        """The greenlet that borrowed has ended.
+
+        Told at once: whether others share the borrower is asked before they go on.
+        """
+        self.pool.owner_ended(self)
+
+    def _borrower_gone(self, _: object) -> None:
         # Maybe inside a garbage collection, which can strike under the pool's lock.
         self.pool.call_soon(self.pool.owner_ended, self)

@@ -301,6 +301,22 @@ def test_a_wrapper_that_is_dropped_gives_its_connection_back(database: Any) -> N
     until(lambda: one.pool.stats().idle == 1)
 
 
+@greenlets_only
+def test_a_wrapper_that_was_shared_until_its_borrower_ended_keeps_its_connection(
+    database: Any,
+) -> None:
+    """Also if the sharing ends in the moment in which the others hear of that end."""
+    one = database(MAX_CONNS=1)
+    wrapper = one.connection
+    wrapper.inc_thread_sharing()
+    task = spawn(lambda: wrapper.cursor().close())
+    task.join()
+    wrapper.dec_thread_sharing()
+    pause()
+    assert one.query("SELECT 1") == 1
+    assert one.pool.stats().in_use == 1 and wrapper.connection is not None
+
+
 def test_a_wrapper_that_is_shared_on_purpose_keeps_its_connection(database: Any) -> None:
     one = database(MAX_CONNS=1)
 

@@ -67,10 +67,11 @@ class Hub(Protocol):
         """Raise TimeoutError inside the block after so many seconds, where the hub can."""
 
     def on_owner_end(self, callback: Callable[[Any], object]) -> Callable[[Any], object]:
-        """Call *callback* soon after the calling greenlet or thread has ended, however it did.
+        """Call *callback* after the calling greenlet or thread has ended, however it did.
 
-        It gets some argument, and is maybe called inside a garbage collection. Returns a function
-        that forgets the callback which is given to it again; keep it until then.
+        Before those who wait for that end go on, where the library can tell them apart. It gets
+        some argument. Returns a function that forgets the callback which is given to it again;
+        keep it until then.
         """
 
     def wait_io(self, fd: int, events: int, timeout: float | None) -> int:

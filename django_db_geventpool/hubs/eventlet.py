@@ -74,7 +74,8 @@ def on_owner_end(callback: Callable[[Any], object]) -> Callable[[Any], object]:
         owner.link(callback)
         forget: Callable[[Any], object] = owner.unlink
         return forget
-    reference = weakref.ref(owner, callback)
+    # That may be inside a garbage collection, hence the detour over the hub.
+    reference = weakref.ref(owner, partial(call_soon, callback))
     return lambda _: reference  # the closure keeps the weak reference, and so its callback, alive
 
 

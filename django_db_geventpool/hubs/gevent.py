@@ -164,9 +164,9 @@ def on_owner_end(callback: Callable[[Any], object]) -> Callable[[Any], object]:
         forget: Callable[[Any], object] = owner.unlink
         return forget
     # A raw greenlet (gevent.spawn_raw) has no links, but is freed when it ends; a native thread's
-    # storage is, too.
+    # storage is, too. That may be inside a garbage collection, hence the detour over the hub.
     watched = owner if get_ident() == MAIN_THREAD_IDENT else _presence()
-    reference = weakref.ref(watched, callback)
+    reference = weakref.ref(watched, partial(call_soon, callback))
     return lambda _: reference  # the closure keeps the weak reference, and so its callback, alive
 
 
