@@ -105,7 +105,7 @@ RACES = (
         bars=(Bar("ours-psycopg3", "cpu", 0.5, "psycopg-pool"),),
         size=4,
         arguments={"greenlets": 1, "connections": 4},
-        gate=1.0,
+        gate=1.3,
     ),
     Race(
         "checkout-contended",
@@ -119,7 +119,7 @@ RACES = (
         bars=(Bar("ours-psycopg3", "cpu", 0.3, "psycopg-pool"),),
         size=4,
         arguments={"greenlets": 50, "connections": 4},
-        gate=0.8,
+        gate=1.0,
     ),
     Race(
         "handoff",
