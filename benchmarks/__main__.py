@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 import psycopg
 
-from matrix import postgres
+from matrix import postgres, unwind_on_sigterm
 
 from . import document, report, runs
 from .envs import EnvUnavailable
@@ -130,13 +127,9 @@ def say(progress: str) -> None:
     print(progress, file=sys.stderr, flush=True)
 
 
-def terminated(number: int, frame: FrameType | None) -> NoReturn:
-    sys.exit(128 + number)
-
-
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
-    signal.signal(signal.SIGTERM, terminated)
+    unwind_on_sigterm()
     try:
         if options.docs:
             document.render(merge([load(path) for path in options.docs]))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from .config import PoolConfig
 from .hubs import Hub
-from .session import Session
+from .session import Session, do_nothing
 
 #: A connection lives for MAX_LIFETIME less up to this part of it, so that those that were opened
 #: together are not replaced together.
@@ -63,7 +63,3 @@ class Lifetime:
     def stop(self) -> None:
         self._cancel_timer()
         self._cancel_timer = do_nothing
-
-
-def do_nothing() -> None:
-    pass

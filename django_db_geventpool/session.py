@@ -81,7 +81,7 @@ class Session:
         self._hub = hub
         self._fd = -1
         self.connection = connection = opener.connect()
-        self._unwatch: Callable[[], object] = _nothing
+        self._unwatch: Callable[[], object] = do_nothing
         try:
             self._unwatch = hub.keep_watcher(connection.fileno())
             self._cancel = driver.canceller(connection)
@@ -235,7 +235,7 @@ class Session:
             return True
 
     def _forget(self) -> None:
-        unwatch, self._unwatch = self._unwatch, _nothing
+        unwatch, self._unwatch = self._unwatch, do_nothing
         unwatch()
         fd, self._fd = self._fd, -1
         if fd >= 0:
@@ -260,4 +260,4 @@ def _never() -> bool:
     return False
 
 
-def _nothing() -> None: ...
+def do_nothing() -> None: ...

@@ -17,8 +17,8 @@ from .checkout import Checkout
 from .config import PoolConfig
 from .errors import PoolError, copy_of
 from .hubs import Hub, Waiter
-from .lifetime import Lifetime, do_nothing
-from .session import Opener, Session
+from .lifetime import Lifetime
+from .session import Opener, Session, do_nothing
 from .stats import PoolStats
 
 Then = Callable[[], object]  # what to do as soon as the lock is free
@@ -128,11 +128,10 @@ class Slots:
     def _plan(self) -> list[Then]:
         """Whatever lets the waiters get on: open in empty slots, clear slots of other kinds."""
         todo: list[Then] = []
-        if self._may_open():
-            for checkout in islice(self._waiting, self._opening, None):
-                todo.append(self._begin(checkout.opener))
-                if not self._may_open():
-                    break
+        for checkout in islice(self._waiting, self._opening, None):
+            if not self._may_open():
+                break
+            todo.append(self._begin(checkout.opener))
         while (
             self._idle
             and self._used() >= self.config.max_conns

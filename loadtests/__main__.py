@@ -12,11 +12,9 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from demo import run
-from matrix import postgres
+from matrix import postgres, unwind_on_sigterm
 
 DEFAULTS = ["--headless", "--only-summary", "-u", "100", "-r", "50", "-t", "30s"]
 #: Seconds for Locust to stop its users, let the site cool down and say its verdict.
@@ -59,15 +57,11 @@ def locust(host: str, database_url: str, arguments: list[str]) -> int:
         process.wait()
 
 
-def terminated(number: int, frame: FrameType | None) -> NoReturn:
-    sys.exit(128 + number)
-
-
 def main(arguments: list[str]) -> int:
     options, for_locust = parse(arguments)
     if options.json:
         for_locust += ["--verdict-json", options.json]
-    signal.signal(signal.SIGTERM, terminated)
+    unwind_on_sigterm()
     try:
         with postgres.server() as server:
             print(f"PostgreSQL ({server.origin}) at {server.host}:{server.port}", flush=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,3 +21,8 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         return own, []
     at = own.index("--")
     return own[:at], own[at + 1 :]
+
+
+def unwind_on_sigterm() -> None:
+    """A polite kill ends this process like an error, and with it all that it has started."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))

@@ -13,16 +13,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from django_db_geventpool.config import RELEASES
 
-from . import postgres
+from . import postgres, unwind_on_sigterm
 from ._suite_results import (
     EXCEPTIONS,
     RELEASE_EXCEPTIONS,
@@ -132,7 +129,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    signal.signal(signal.SIGTERM, terminated)
+    unwind_on_sigterm()
     try:
         return run(parse(arguments))
     except (postgres.ServerUnavailable, SourceUnavailable, RunFailed, Unusable) as problem:
@@ -140,10 +137,6 @@ def main(arguments: list[str]) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-
-
-def terminated(number: int, frame: FrameType | None) -> NoReturn:
-    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

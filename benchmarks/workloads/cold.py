@@ -7,8 +7,8 @@ from typing import Any
 
 import gevent
 
-from ..clock import Clock
 from . import site
+from .request import all_at_once
 
 
 def prepare(told: dict[str, Any]) -> Callable[[int], dict[str, float]]:
@@ -21,13 +21,7 @@ def prepare(told: dict[str, Any]) -> Callable[[int], dict[str, float]]:
         read(number)
         site.end_request()
 
-    def run(count: int) -> dict[str, float]:
-        with (clock := Clock()):
-            requests = [gevent.spawn(request, number) for number in range(count)]
-            gevent.joinall(requests, raise_error=True)
-        return clock.figures(count)
-
-    return run
+    return all_at_once(request)
 
 
 def wait_for_room(sessions: int) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import gevent
 
-from ..clock import Clock
 from . import site
+from .request import all_at_once
 
 READS = 2
 #: Seconds of other waiting after each read: a service that is asked, for example.
@@ -25,11 +25,6 @@ def prepare(told: dict[str, Any]) -> Callable[[int], dict[str, float]]:
             gevent.sleep(PAUSE)
         site.end_request()
 
-    def run(count: int) -> dict[str, float]:
-        with (clock := Clock()):
-            requests = [gevent.spawn(request, number) for number in range(count)]
-            gevent.joinall(requests, raise_error=True)
-        return clock.figures(count)
-
+    run = all_at_once(request)
     run(1)  # the settings are looked at with the first query
     return run

@@ -37,6 +37,18 @@ def prepare(told: dict[str, Any]) -> Callable[[int], dict[str, float]]:
     return run
 
 
+def all_at_once(request: Request) -> Callable[[int], dict[str, float]]:
+    """A run of requests that begin together, each in a greenlet of its own."""
+
+    def run(count: int) -> dict[str, float]:
+        with (clock := Clock()):
+            requests = [gevent.spawn(request, number) for number in range(count)]
+            gevent.joinall(requests, raise_error=True)
+        return clock.figures(count)
+
+    return run
+
+
 def anew(request: Request, count: int) -> None:
     """A greenlet to each request, 20 at a time: the end of one is the beginning of the next."""
     numbers = iter(range(count))

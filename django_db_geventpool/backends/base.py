@@ -176,7 +176,6 @@ class PooledDatabaseWrapper(EarlyRelease):
 
     def _give_back(self) -> None:
         checkout, self._checkout = self._checkout, None
-        self._pinned = False
         if checkout is not None:
             checkout.pool.release(checkout)
 
@@ -196,4 +195,3 @@ class PooledDatabaseWrapper(EarlyRelease):
         """See :class:`django_db_geventpool.checkout.Borrower`."""
         self.connection = None
         self._checkout = None
-        self._pinned = False

@@ -71,12 +71,12 @@ class EarlyRelease(postgresql.DatabaseWrapper):
         super().__init__(*args, **kwargs)
         self._checkout: Checkout | None = None
         self._early = False  # while connected, and if the pool's settings say so
-        self._pinned = False  # until the connection is closed: it is not like others any more
+        self._pinned = False  # of this connection: its session is not like others any more
         self._holds = 0
         self._steps = 0  # those of Django's that use the connection, and are under way
 
     def connect(self) -> None:
-        self._early = False
+        self._early = self._pinned = False
         super().connect()
         checkout = self._checkout
         self._early = checkout is not None and checkout.pool.config.release == "transaction"
