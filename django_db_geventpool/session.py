@@ -182,9 +182,9 @@ class Session:
         called again where it was interrupted.
         """
         deadline = self._hub.monotonic() + END_TIMEOUT
+        self._end_waits()  # first: from here on what the server says is read here
         if self.state not in (State.READY, State.DIRTY):
             self._stop(deadline)
-        self._end_waits()
         self.connection.close()
         while not self._gone() and (left := deadline - self._hub.monotonic()) > 0:
             self._hub.wait_io(self._fd, READ, left)
@@ -192,11 +192,13 @@ class Session:
 
     def _stop(self, deadline: float) -> None:
         """Cancel what runs; again if the server says nothing, as it had not begun with it then."""
-        while not self._gone() and (left := deadline - self._hub.monotonic()) > 0:
+        has_spoken = False
+        while (said := self._read()) != b"" and (left := deadline - self._hub.monotonic()) > 0:
+            has_spoken = has_spoken or said is not None
             # If that fails, the statement may still come to its end in time.
             with contextlib.suppress(Exception), self._hub.limit(left):
                 self._cancel(self._hub, left)
-            if self._hub.wait_io(self._fd, READ, min(left, CANCEL_AGAIN)):
+            if has_spoken or self._hub.wait_io(self._fd, READ, min(left, CANCEL_AGAIN)):
                 break
 
     def close(self) -> None:
@@ -223,16 +225,22 @@ class Session:
         return fds
 
     def _gone(self) -> bool:
-        """Whether the server's side is closed. Throws away what was not read yet; no waiting.
+        """Whether the server's side is closed. Throws away what was not read yet; no waiting."""
+        return self._read() == b""
+
+    def _read(self) -> bytes | None:
+        """What the server has said; b"" if its side is closed, None if there is nothing.
 
         (libpq makes its sockets non-blocking, and a duplicate is the same socket.)
         """
+        if self._fd < 0:
+            return b""
         try:
-            return self._fd < 0 or not self._hub.read_fd(self._fd)
+            return self._hub.read_fd(self._fd)
         except BlockingIOError:
-            return False
+            return None
         except OSError:  # reset by the server: gone as well
-            return True
+            return b""
 
     def _forget(self) -> None:
         unwatch, self._unwatch = self._unwatch, do_nothing

@@ -25,6 +25,7 @@ class FakeConnection:
         self.state = State.READY
         self.log: list[str] = []
         self.on_rollback: Callable[[], object] = lambda: None
+        self.on_cancel: Callable[[], object] = lambda: None
         self.server_answers = True
         self.deaf_to_cancels = 0
         self._ours, self._servers = socket.socketpair()
@@ -39,10 +40,15 @@ class FakeConnection:
             self._servers.shutdown(socket.SHUT_RDWR)
         self._servers.close()
 
+    def say(self, answer: bytes) -> None:
+        """As a server does that answers a statement."""
+        self._servers.send(answer)
+
     def cancel(self) -> None:
+        self.on_cancel()
         self.log.append("cancel")
         if self.log.count("cancel") > self.deaf_to_cancels:
-            self._servers.send(b"canceled")
+            self.say(b"canceled")
 
     def rollback(self) -> None:
         self.on_rollback()

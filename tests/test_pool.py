@@ -11,8 +11,10 @@ from typing import Any, Callable
 import pytest
 from django.db import OperationalError
 
+from django_db_geventpool import hubs
 from django_db_geventpool.drivers import State
 from django_db_geventpool.errors import PoolClosed, PoolError, PoolTimeout
+from django_db_geventpool.hubs import READ
 from django_db_geventpool.pool import Pool
 
 from .fakes import Borrower, FakeConnection, Opener, make_pool
@@ -237,6 +239,34 @@ def test_a_cancel_that_comes_before_the_statement_has_begun_is_said_again(pool: 
     borrower.give()
     borrower.use()
     assert connection.log == ["cancel", "cancel", "cancel", "close"]
+
+
+def test_a_statement_that_has_begun_to_answer_is_cancelled_once(pool: Any) -> None:
+    """Its answer is thrown away, so that no other may ever come."""
+    borrower = Borrower(pool(MAX_CONNS=1))
+    connection = borrower.take()
+    connection.state, connection.deaf_to_cancels = State.BUSY, 100
+    connection.say(b"the answer")
+    borrower.give()
+    borrower.use()
+    assert connection.log == ["cancel", "close"]
+
+
+@greenlets_only
+def test_whoever_waits_on_a_dropped_connection_is_sent_away_before_its_answer_is_read(
+    pool: Any,
+) -> None:
+    borrower = Borrower(pool(MAX_CONNS=1))
+    connection = borrower.take()
+    connection.state = State.BUSY
+    waiting_at_cancel: list[list[int]] = []
+    connection.on_cancel = lambda: waiting_at_cancel.append(hubs.load().waited_fds())
+    other = spawn(hubs.load().wait_io, connection.fileno(), READ, None)
+    pause()
+    borrower.give()
+    assert "was given back" in str(other.error())
+    borrower.use()
+    assert waiting_at_cancel == [[]]
 
 
 def test_a_rollback_that_fails_drops_the_connection_and_raises_nothing(

@@ -128,6 +128,36 @@ def test_whoever_has_its_answer_is_not_told(watch: Any, ends: Any) -> None:
 
 
 @wakes_others
+def test_whoever_has_its_answer_and_waits_again_is_told(watch: Any, ends: Any) -> None:
+    """Otherwise the descriptor would be closed under that wait, which libev aborts for."""
+    ours, theirs = ends
+    mine, other = socket.socketpair()
+    watch(ours.fileno())
+
+    def wait() -> None:
+        while True:
+            HUB_MODULE.wait_io(ours.fileno(), READ, None)
+
+    def end() -> None:
+        HUB_MODULE.wait_io(mine.fileno(), READ, None)
+        HUB_MODULE.end_waits(ours.fileno(), ConnectionError("about to be closed"))
+
+    with mine, other:
+        for functions in ((wait, end), (end, wait)):
+            for first, second in ((theirs, other), (other, theirs)):
+                tasks = [spawn(function) for function in functions]
+                pause()
+                first.send(b"x")
+                second.send(b"x")
+                errors = [str(task.error()) for task in tasks]
+                assert sorted(errors) == ["None", "about to be closed"]
+                assert HUB_MODULE.waited_fds() == []
+                ours.recv(1)
+                mine.recv(1)
+                watch(ours.fileno())
+
+
+@wakes_others
 def test_a_killed_wait_leaves_nothing_behind(watch: Any, ends: Any) -> None:
     ours, theirs = ends
     watch(ours.fileno())

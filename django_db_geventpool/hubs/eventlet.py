@@ -22,6 +22,7 @@ _select = patcher.original("select")
 
 
 _waits: dict[int, list[_Wait]] = {}  # who waits in wait_io(), by file descriptor
+_ending: dict[int, Exception] = {}  # of end_waits(): nobody begins another wait for them
 
 
 def make_lock() -> Any:
@@ -102,6 +103,8 @@ def keep_watcher(fd: int) -> Callable[[], object]:
 
 
 def wait_io(fd: int, events: int, timeout: float | None) -> int:
+    if fd in _ending:
+        raise _ending[fd]
     hub = hubs.get_hub()
     wait = _Wait()
     waits = _waits.setdefault(fd, [])
@@ -137,7 +140,11 @@ def end_waits(fd: int, error: Exception) -> None:
     for wait in waits:
         hubs.get_hub().schedule_call_global(0, wait.throw, error)
     if waits:
-        sleep(0)
+        _ending[fd] = error  # whoever is woken by something else before that would wait again
+        try:
+            sleep(0)
+        finally:
+            _ending.pop(fd, None)
 
 
 def waited_fds() -> list[int]:

@@ -23,6 +23,7 @@ get_ident: Callable[[], int] = monkey.get_original("_thread", "get_ident")
 
 _waits: dict[int, list[Any]] = {}  # who waits in _wait_once(), by file descriptor
 _kept: dict[int, tuple[Any, Any]] = {}  # of the pools' connections: a hub, and its watcher
+_ending: dict[int, Exception] = {}  # of end_waits(): nobody begins another wait for them
 
 
 def run_soon(hub: Any, function: Callable[..., object], *args: object) -> None:
@@ -82,6 +83,8 @@ def wait_io(fd: int, events: int, timeout: float | None) -> int:
 
 
 def _wait_once(hub: Any, fd: int, events: int, timeout: float | None) -> int:
+    if fd in _ending:
+        raise _ending[fd]
     switch: Any = _hub.Waiter(hub)
     watcher = hub.loop.io(fd, events)
     timer = None
@@ -111,7 +114,11 @@ def end_waits(fd: int, error: Exception) -> None:
     for hub, throw in waits:
         run_soon(hub, throw, error)
     if waits:
-        gevent.sleep(0)
+        _ending[fd] = error  # whoever is woken by something else before that would wait again
+        try:
+            gevent.sleep(0)
+        finally:
+            _ending.pop(fd, None)
 
 
 def _throw(watcher: Any, error: Exception) -> None:
