@@ -28,7 +28,10 @@ class Borrower(Protocol):
 
 
 class Checkout:
-    """One borrowing. It waits, then it holds a session or gets an error, then it is over."""
+    """A borrower's place in a pool, for one borrowing after another.
+
+    In each it waits, if it has to, and then it holds a session or gets an error.
+    """
 
     __slots__ = ("borrower", "error", "forget_owner", "opener", "pool", "session", "waiter")
 
@@ -56,4 +59,5 @@ class Checkout:
 
     def _borrower_gone(self, _: object) -> None:
         # Maybe inside a garbage collection, which can strike under the pool's lock.
-        self.pool.call_soon(self.pool.owner_ended, self)
+        if self.session is not None:
+            self.pool.call_soon(self.pool.owner_ended, self)

@@ -21,7 +21,7 @@ import logging
 from collections.abc import Callable
 from itertools import islice
 
-from .checkout import Borrower, Checkout
+from .checkout import Checkout
 from .config import PoolConfig
 from .drivers import Driver, State
 from .errors import PoolClosed, PoolError, PoolTimeout, let_go_of_locals, timeout_message
@@ -56,27 +56,32 @@ class Pool(Slots):
 
     # -- borrowing
 
-    def acquire(self, borrower: Borrower, opener: Opener) -> Checkout:
+    def acquire(self, checkout: Checkout) -> None:
         """Check a connection out for the calling greenlet, opening one if there is room.
 
-        :param opener: its ``connect()`` is called in another greenlet, where one must be opened.
+        :param checkout: one that holds nothing. Its opener's ``connect()`` is called in another
+            greenlet, where a connection must be opened.
         :raises PoolTimeout: after ``WAIT_TIMEOUT`` seconds without a free slot.
         :raises PoolClosed: if the pool is closed, or is closed meanwhile.
         """
         if self._lock._is_owned():
             raise PoolError(f"pool {self.name!r}: a connection was asked for by a finalizer")
+        if checkout.session is not None:
+            raise PoolError(f"pool {self.name!r}: this borrower has a connection already")
         while True:
-            checkout = Checkout(self, borrower, opener)
-            with self._lock:
+            self._lock.acquire()  # not `with`: that would be a tenth of a whole checkout
+            try:
                 if self._closed:
                     raise PoolClosed(f"pool {self.name!r} is closed")
-                session = self._take_idle(opener)
+                session = self._take_idle(checkout.opener)
                 if session is not None:
                     self._lend(session, checkout)
                 else:
                     checkout.waiter = self._hub.make_waiter()
                     self._waiting[checkout] = None
-                    todo = self._plan()
+                    todo = [] if self._all_are_held() else self._plan()
+            finally:
+                self._lock.release()
             if session is None:
                 session = self._wait(checkout, todo)
             if session.is_alive():
@@ -84,7 +89,6 @@ class Pool(Slots):
             self._give_on(self._part(checkout), clean=False)  # the server went away, or ended it
         checkout.waiter = None  # it holds the borrower's hub, which is not ours to keep
         checkout.forget_owner = self._hub.on_owner_end(checkout)
-        return checkout
 
     def release(self, checkout: Checkout) -> None:
         """Take a connection back: made fit for the next borrower it goes on, or it is dropped.
@@ -290,7 +294,6 @@ class Pool(Slots):
         session, checkout.session = checkout.session, None
         assert session is not None
         session.is_new = False
-        checkout.borrower = None
         if checkout.forget_owner is not None:
             checkout.forget_owner(checkout)
             checkout.forget_owner = None
@@ -298,9 +301,12 @@ class Pool(Slots):
 
     def _give_on(self, session: Session, clean: bool) -> None:
         """What is clean goes on to the next one, what is not is closed off the caller's path."""
-        with self._lock:
+        self._lock.acquire()
+        try:
             del self._held[session]
             then = self._place(session) if clean else self._retire(session)
+        finally:
+            self._lock.release()
         then()
 
     def _end(self, session: Session) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from . import drivers, hubs
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 # What makes two entries of DATABASES reach the server in the same way. The password is not part
 # of it: it may be rotated, and each physical connect reads it afresh.
 _IDENTITY = ("NAME", "USER", "HOST", "PORT", "OPTIONS")
+_identity = itemgetter(*_IDENTITY)
 
 
 class Opener:
@@ -31,14 +33,11 @@ class Opener:
         self._class = type(wrapper)
         self._alias = wrapper.alias
         self.settings = wrapper.settings_dict
-        self._identity = {name: self.settings.get(name) for name in _IDENTITY}
-        self._identity["OPTIONS"] = dict(self.settings.get("OPTIONS") or {})
+        *place, options = _identity(self.settings)
+        self._identity = (*place, dict(options))
 
     def serves(self, wrapper: PooledDatabaseWrapper) -> bool:
-        settings = wrapper.settings_dict
-        return type(wrapper) is self._class and all(
-            settings.get(name) == value for name, value in self._identity.items()
-        )
+        return type(wrapper) is self._class and _identity(wrapper.settings_dict) == self._identity
 
     def connect(self) -> Connection:
         return self._wrapper().open_physical()
@@ -48,7 +47,7 @@ class Opener:
 
     def _wrapper(self) -> PooledDatabaseWrapper:
         # The dictionary is the site's, who may change it: what it was found by counts.
-        return self._class({**self.settings, **self._identity}, self._alias)
+        return self._class({**self.settings, **dict(zip(_IDENTITY, self._identity))}, self._alias)
 
 
 class _Entry:

@@ -106,8 +106,10 @@ class Session:
             ) from None
 
     def __del__(self) -> None:
-        with contextlib.suppress(Exception):  # at the end of the process all may be gone
+        try:
             self._forget()
+        except Exception:
+            return  # at the end of the process all may be gone, contextlib too
 
     @property
     def state(self) -> State:

@@ -58,6 +58,10 @@ class Slots:
     def _used(self) -> int:
         return len(self._idle) + len(self._held) + self._opening + self._closing
 
+    def _all_are_held(self) -> bool:
+        """A slot that is lent changes its state by itself only: there is nothing to plan."""
+        return len(self._held) == self.config.max_conns
+
     def _take_idle(self, opener: Opener) -> Session | None:
         if self._idle and self._idle[-1].opener is opener:
             return self._idle.pop()
@@ -77,11 +81,12 @@ class Slots:
             return self._retire(session)
         if self._waiting:
             checkout = self._next_waiter(session.opener)
-            if checkout is not None:
-                self._lend(session, checkout)
-                assert checkout.waiter is not None
-                return checkout.waiter.wake
-        if self._waiting or len(self._idle) >= self.config.reuse_conns:
+            if checkout is None:
+                return self._retire(session)
+            self._lend(session, checkout)
+            assert checkout.waiter is not None
+            return checkout.waiter.wake
+        if len(self._idle) >= self.config.reuse_conns:
             return self._retire(session)
         session.is_new, session.idle_since = False, now
         self._idle.append(session)

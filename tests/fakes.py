@@ -8,9 +8,10 @@ import socket
 from typing import Any, Callable
 
 from django_db_geventpool import hubs
+from django_db_geventpool.checkout import Checkout
 from django_db_geventpool.config import PoolConfig
 from django_db_geventpool.drivers import Canceller, State
-from django_db_geventpool.pool import Checkout, Pool
+from django_db_geventpool.pool import Pool
 
 OperationalError = RuntimeError
 
@@ -111,8 +112,10 @@ class Borrower:
         self.shared = False
 
     def take(self) -> FakeConnection:
-        self.checkout = self.pool.acquire(self, self.opener)
-        connection: FakeConnection = self.checkout.connection
+        checkout = Checkout(self.pool, self, self.opener)
+        self.pool.acquire(checkout)
+        self.checkout = checkout
+        connection: FakeConnection = checkout.connection
         return connection
 
     def give(self) -> None:

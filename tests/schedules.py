@@ -10,9 +10,10 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Callable
+from typing import Callable
 
 from django_db_geventpool import pool as pool_module
+from django_db_geventpool.checkout import Checkout
 from django_db_geventpool.config import PoolConfig
 from django_db_geventpool.drivers import State
 from django_db_geventpool.errors import PoolError
@@ -104,14 +105,17 @@ def any_scenario(draw: random.Random) -> Scenario:
 class _Borrower:
     """A program that uses a connection of the pool as Django's wrapper does."""
 
-    checkout: Any = None
+    def __init__(self) -> None:
+        self.checkout: Checkout | None = None
+        self.checkouts: dict[Opener, Checkout] = {}
 
     def owner_ended(self) -> bool:
-        self.checkout = None
+        self.let_go()
         return True
 
     def let_go(self) -> None:
         self.checkout = None
+        self.checkouts.clear()
 
 
 class Run:
@@ -167,8 +171,10 @@ class Run:
 
     def _use(self, borrower: _Borrower, opener: Opener) -> None:
         if borrower.checkout is None:
-            borrower.checkout = self.pool.acquire(borrower, opener)
-            self._check_loan(borrower.checkout.session, opener)
+            checkout = borrower.checkouts.get(opener) or Checkout(self.pool, borrower, opener)
+            self.pool.acquire(checkout)
+            borrower.checkout = borrower.checkouts[opener] = checkout
+            self._check_loan(checkout.session, opener)
         borrower.checkout.connection.statement(self.scenario.leaves)
         if self.scenario.holds:
             self.world.sleep(self.scenario.holds)

@@ -297,6 +297,19 @@ def test_what_is_not_checked_out_cannot_be_released(pool: Any) -> None:
     assert checkout.pool.stats().idle == 1
 
 
+def test_a_checkout_that_was_given_back_can_be_used_again(pool: Any) -> None:
+    borrower = Borrower(pool(MAX_CONNS=1))
+    connection, checkout = borrower.take(), borrower.checkout
+    borrower.give()
+    checkout.pool.acquire(checkout)
+    assert checkout.connection is connection
+    with pytest.raises(PoolError, match="has a connection already"):
+        checkout.pool.acquire(checkout)
+    assert checkout.pool.stats().in_use == 1
+    checkout.pool.release(checkout)
+    assert checkout.pool.stats().idle == 1
+
+
 def test_closing_sends_waiters_away_and_closes_held_connections_on_return(pool: Any) -> None:
     single = pool(MAX_CONNS=1)
     holder = Borrower(single)

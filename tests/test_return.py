@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.core.signals import request_finished
 from django.db import (
+    DatabaseError,
     DataError,
     InterfaceError,
     ProgrammingError,
@@ -194,6 +195,18 @@ def test_idle_connections_that_the_server_ended_fail_no_query(database: Any, obs
     until(lambda: not three.sessions())
     for _ in range(3):
         assert spawn(three.query, "SELECT pg_backend_pid()").result() not in dead
+
+
+def test_autocommit_inside_a_begin_of_the_sites_own_is_refused_as_django_does(
+    database: Any,
+) -> None:
+    one = database(MAX_CONNS=1)
+    for _ in range(2):
+        one.execute("BEGIN")
+        with pytest.raises(DatabaseError):
+            one.connection.set_autocommit(True)
+        one.connection.close()
+    assert one.query("SELECT 1") == 1
 
 
 def test_conn_health_checks_ask_the_server_once_for_each_checkout(database: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Callable
 
 import pytest
 
+from django_db_geventpool.checkout import Checkout
 from django_db_geventpool.config import PoolConfig
 from django_db_geventpool.drivers import State
 from django_db_geventpool.errors import PoolError, PoolTimeout
@@ -40,11 +41,13 @@ class Client:
         world.settle()
 
     def _take(self) -> None:
+        checkout = Checkout(self.pool, self, self.opener)
         try:
-            self.checkout = self.pool.acquire(self, self.opener)
+            self.pool.acquire(checkout)
         except Exception as error:
             self.error = error
             return
+        self.checkout = checkout
         self.world.block()  # until it is told to give it back
 
     def give(self) -> None:
@@ -222,7 +225,7 @@ def test_a_pool_that_is_opened_again_counts_what_is_still_held(world: World) -> 
     world.start("closer", pool.close, 0)
     world.pass_time(0)
     with pytest.raises(PoolError, match="is closed"):
-        pool.acquire(holder, world.opener)
+        pool.acquire(Checkout(pool, holder, world.opener))
     pool.open()
     waiting = Client(world, pool)
     assert waiting.checkout is None

@@ -86,13 +86,19 @@ class Lock:
 
     held = False
 
-    def __enter__(self) -> None:
+    def acquire(self) -> None:
         if self.held:
             raise Violation("the lock is taken twice")
         self.held = True
 
-    def __exit__(self, *_: object) -> None:
+    def release(self) -> None:
         self.held = False
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def _is_owned(self) -> bool:
         return self.held

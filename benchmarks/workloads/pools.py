@@ -18,8 +18,8 @@ Visit = Callable[[], "tuple[Callable[[], Any], Callable[[Any], object]]"]
 def make(told: dict[str, Any], size: int) -> Visit:
     """The contender's pool, with *size* connections open."""
     visit = _MAKERS[told["peer"]](told, size)
-    take, give_back = visit()
-    for connection in [take() for _ in range(size)]:
+    visits = [visit() for _ in range(size)]
+    for give_back, connection in [(give_back, take()) for take, give_back in visits]:
         give_back(connection)
     return visit
 
@@ -51,6 +51,18 @@ def wait_in_line(
 class _Borrower:
     """Stands in for Django's DatabaseWrapper."""
 
+    def __init__(self, pool: Any, opener: Any) -> None:
+        from django_db_geventpool.checkout import Checkout
+
+        self._pool = pool
+        self._checkout = Checkout(pool, self, opener)
+
+    def take(self) -> None:
+        self._pool.acquire(self._checkout)
+
+    def give_back(self, _: None) -> None:
+        self._pool.release(self._checkout)
+
     def owner_ended(self) -> bool:
         return True
 
@@ -67,7 +79,12 @@ def ours(told: dict[str, Any], size: int) -> Visit:
     from django_db_geventpool.registry import pool_for
 
     pool, opener = pool_for(connections["default"])  # type: ignore[arg-type]
-    return lambda: (partial(pool.acquire, _Borrower(), opener), pool.release)
+
+    def visit() -> Any:
+        borrower = _Borrower(pool, opener)
+        return borrower.take, borrower.give_back
+
+    return visit
 
 
 def psycopg_pool(told: dict[str, Any], size: int) -> Visit:

@@ -16,6 +16,7 @@ from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
 from .. import checks, drivers, registry  # noqa: F401  (importing the checks registers them)
+from ..checkout import Checkout
 from ..config import OPTIONS
 from ..pool import Pool
 from .creation import PooledDatabaseCreation
@@ -75,7 +76,11 @@ class PooledDatabaseWrapper(EarlyRelease):
             self.connection = None
             self._give_back()
         pool, opener = registry.pool_for(self)
-        checkout = self._checkout = pool.acquire(self, opener)
+        checkout, self._last_checkout = self._last_checkout, None
+        if checkout is None or checkout.opener is not opener:
+            checkout = Checkout(pool, self, opener)
+        pool.acquire(checkout)
+        self._checkout = checkout
         self.isolation_level = IsolationLevel(
             self.settings_dict["OPTIONS"].get("isolation_level", IsolationLevel.READ_COMMITTED)
         )
@@ -83,6 +88,7 @@ class PooledDatabaseWrapper(EarlyRelease):
 
     def connect(self) -> None:
         """With CONN_HEALTH_CHECKS Django's own question is asked at each checkout."""
+        self.autocommit = False  # as in a new wrapper
         super().connect()
         if self._checkout is not None and self.settings_dict["CONN_HEALTH_CHECKS"]:
             for _ in range(self._checkout.pool.config.max_conns):  # as many can be broken
@@ -154,6 +160,12 @@ class PooledDatabaseWrapper(EarlyRelease):
             return
         super().set_autocommit(autocommit, *args, **kwargs)
 
+    def _set_autocommit(self, autocommit: bool) -> None:
+        """A connection is lent with autocommit on: Django asks for it at each checkout."""
+        is_on = self._checkout is not None and not self.autocommit and self.connection.autocommit
+        if not (autocommit and is_on):
+            super()._set_autocommit(autocommit)  # type: ignore[misc]
+
     def get_autocommit(self) -> bool:
         """Nor does one have to be checked out to tell. ``on_commit()`` asks, for example."""
         if self._begins_with_autocommit() and not self.in_atomic_block:
@@ -178,6 +190,7 @@ class PooledDatabaseWrapper(EarlyRelease):
         checkout, self._checkout = self._checkout, None
         if checkout is not None:
             checkout.pool.release(checkout)
+            self._last_checkout = checkout
 
     def close_if_unusable_or_obsolete(self) -> None:
         """The end of a request: CONN_MAX_AGE is 0, so no question to the server is needed."""
@@ -194,4 +207,4 @@ class PooledDatabaseWrapper(EarlyRelease):
     def let_go(self) -> None:
         """See :class:`django_db_geventpool.checkout.Borrower`."""
         self.connection = None
-        self._checkout = None
+        self._checkout = self._last_checkout = None

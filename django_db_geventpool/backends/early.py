@@ -70,6 +70,7 @@ class EarlyRelease(postgresql.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._checkout: Checkout | None = None
+        self._last_checkout: Checkout | None = None  # for the next time
         self._early = False  # while connected, and if the pool's settings say so
         self._pinned = False  # of this connection: its session is not like others any more
         self._holds = 0

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
+from itertools import takewhile
 from time import monotonic as monotonic
 from typing import Any
 
@@ -33,27 +34,34 @@ def make_lock() -> Any:
     return monkey.get_original("_thread", "RLock")()
 
 
-class GeventWaiter:
-    __slots__ = ("_hub", "_switch")
-
-    def __init__(self) -> None:
-        self._hub: Any = get_hub()
-        self._switch: Any = _hub.Waiter(self._hub)
+class GeventWaiter(_hub.Waiter):  # type: ignore[type-arg]
+    __slots__ = ()
 
     def wait(self, timeout: float | None) -> None:
         if timeout is None:
-            self._switch.get()
+            self.get()
             return
-        key = self._hub, timeout
+        key = self.hub, timeout
         waits = _waits.get(key) or _waits.setdefault(key, _Waits(*key))
-        waits.add(self._switch)
+        waits.ends[self] = monotonic() + timeout
+        if not waits.is_ticking:
+            waits.tick(timeout)
         try:
-            self._switch.get()
+            self.get()
         finally:
-            waits.remove(self._switch)
+            waits.ends.pop(self, None)
+            if not waits.ends:
+                waits.stop()
 
     def wake(self) -> None:
-        run_soon(self._hub, self._switch.switch, None)
+        hub = self.hub
+        if get_hub() is hub:
+            hub.loop.run_callback(self.switch, None)
+        else:
+            hub.loop.run_callback_threadsafe(self.switch, None)
+
+
+make_waiter = GeventWaiter
 
 
 class _Waits:
@@ -61,41 +69,37 @@ class _Waits:
 
     def __init__(self, hub: Any, seconds: float) -> None:
         self._key = hub, seconds
-        self._seconds = seconds
-        self._timer = hub.loop.timer(seconds)
-        self._ends: dict[Any, float] = {}
+        self._timer: Any = None
+        self.ends: dict[GeventWaiter, float] = {}
+        self.is_ticking = False
 
-    def add(self, switch: Any) -> None:
-        self._ends[switch] = monotonic() + self._seconds
-        if len(self._ends) == 1:
-            # update: the loop's idea of "now" is as old as its last turn, and a busy hub would
-            # otherwise cut the wait short by that much.
-            self._timer.start(self._ring, update=True)
+    def tick(self, seconds: float) -> None:
+        self._timer = self._key[0].loop.timer(seconds)
+        # update: the loop's idea of "now" is as old as its last turn, and a busy hub would
+        # otherwise cut the wait short by that much.
+        self._timer.start(self._ring, update=True)
+        self.is_ticking = True
 
-    def remove(self, switch: Any) -> None:
-        self._ends.pop(switch, None)
-        if not self._ends:
-            self._timer.close()
-            _waits.pop(self._key, None)
+    def stop(self) -> None:
+        self._timer.close()
+        self.is_ticking = False
+        _waits.pop(self._key, None)
 
     def _ring(self) -> None:
         self._timer.close()
-        while self._ends:
-            switch, end = next(iter(self._ends.items()))
-            left = end - monotonic()
-            if left > 0:
-                self._timer = self._key[0].loop.timer(max(left, 0.001))  # libuv's least
-                self._timer.start(self._ring, update=True)
-                return
-            del self._ends[switch]
-            switch.switch(None)
+        self.is_ticking = False
+        now = monotonic()
+        due = list(takewhile(lambda waiter: self.ends[waiter] <= now, self.ends))
+        for waiter in due:
+            del self.ends[waiter]
+        for end in self.ends.values():
+            self.tick(max(end - now, 0.001))  # libuv's least
+            break
+        for waiter in due:
+            waiter.switch(None)
 
 
 _waits: dict[tuple[Any, float], _Waits] = {}
-
-
-def make_waiter() -> GeventWaiter:
-    return GeventWaiter()
 
 
 def spawn(function: Callable[..., object], *args: object) -> None:
