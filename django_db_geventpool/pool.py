@@ -56,11 +56,11 @@ class Pool(Slots):
 
     # -- borrowing
 
-    def acquire(self, checkout: Checkout) -> None:
+    def acquire(self, checkout: Checkout) -> Checkout:
         """Check a connection out for the calling greenlet, opening one if there is room.
 
-        :param checkout: one that holds nothing. Its opener's ``connect()`` is called in another
-            greenlet, where a connection must be opened.
+        :param checkout: one that holds nothing; it is returned with a session. Its opener's
+            ``connect()`` is called in another greenlet, where a connection must be opened.
         :raises PoolTimeout: after ``WAIT_TIMEOUT`` seconds without a free slot.
         :raises PoolClosed: if the pool is closed, or is closed meanwhile.
         """
@@ -89,6 +89,7 @@ class Pool(Slots):
             self._give_on(self._part(checkout), clean=False)  # the server went away, or ended it
         checkout.waiter = None  # it holds the borrower's hub, which is not ours to keep
         checkout.forget_owner = self._hub.on_owner_end(checkout)
+        return checkout
 
     def release(self, checkout: Checkout) -> None:
         """Take a connection back: made fit for the next borrower it goes on, or it is dropped.
@@ -200,7 +201,8 @@ class Pool(Slots):
         assert checkout.waiter is not None
         started = self._hub.monotonic()
         try:
-            do(todo)
+            if todo:
+                do(todo)
             checkout.waiter.wait(self.config.wait_timeout)
             # Assured of a slot? The connect has a time limit of its own.
             if checkout.session is None and self._is_assured(checkout):

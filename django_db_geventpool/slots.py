@@ -39,6 +39,7 @@ class Slots:
         self._watchers: dict[Waiter, Callable[[], bool]] = {}  # who waits for a state of the pool
         self._backoff = Backoff(hub.monotonic)
         self._lifetime = Lifetime(config, hub)
+        self._monotonic = hub.monotonic
         self._closed = False
         self._generation = 0  # sessions of an earlier one are ended when they come back
 
@@ -76,7 +77,7 @@ class Slots:
 
     def _place(self, session: Session) -> Then:
         """A session in good order: to a waiter, among the idle, or out."""
-        now = self._hub.monotonic()
+        now = self._monotonic()
         if session.generation != self._generation or session.expires_at <= now:
             return self._retire(session)
         if self._waiting:

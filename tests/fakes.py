@@ -112,10 +112,8 @@ class Borrower:
         self.shared = False
 
     def take(self) -> FakeConnection:
-        checkout = Checkout(self.pool, self, self.opener)
-        self.pool.acquire(checkout)
-        self.checkout = checkout
-        connection: FakeConnection = checkout.connection
+        self.checkout = self.pool.acquire(Checkout(self.pool, self, self.opener))
+        connection: FakeConnection = self.checkout.connection
         return connection
 
     def give(self) -> None:

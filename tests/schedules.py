@@ -172,8 +172,7 @@ class Run:
     def _use(self, borrower: _Borrower, opener: Opener) -> None:
         if borrower.checkout is None:
             checkout = borrower.checkouts.get(opener) or Checkout(self.pool, borrower, opener)
-            self.pool.acquire(checkout)
-            borrower.checkout = borrower.checkouts[opener] = checkout
+            borrower.checkout = borrower.checkouts[opener] = self.pool.acquire(checkout)
             self._check_loan(checkout.session, opener)
         borrower.checkout.connection.statement(self.scenario.leaves)
         if self.scenario.holds:

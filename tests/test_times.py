@@ -41,13 +41,11 @@ class Client:
         world.settle()
 
     def _take(self) -> None:
-        checkout = Checkout(self.pool, self, self.opener)
         try:
-            self.pool.acquire(checkout)
+            self.checkout = self.pool.acquire(Checkout(self.pool, self, self.opener))
         except Exception as error:
             self.error = error
             return
-        self.checkout = checkout
         self.world.block()  # until it is told to give it back
 
     def give(self) -> None:

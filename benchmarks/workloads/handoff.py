@@ -15,16 +15,15 @@ def prepare(told: dict[str, Any]) -> Callable[[int], dict[str, float]]:
     """``arguments``: how many ``connections``, and how many ``waiters`` at a time."""
     waiters, connections = told["arguments"]["waiters"], told["arguments"]["connections"]
     visit = pools.make(told, connections)
-    take, give_back = visit()
 
     def run(count: int) -> dict[str, float]:
         clock = Clock()
         for _ in range(max(1, count // waiters)):
-            held = [take() for _ in range(connections)]
+            held = pools.borrow(visit, connections)
             waiting = pools.wait_in_line(visit, waiters)
             with clock:
-                for connection in held:
-                    give_back(connection)
+                for give_back in held:
+                    give_back()
                 gevent.joinall(waiting, raise_error=True)
         return clock.figures(max(1, count // waiters) * waiters)
 

@@ -19,10 +19,9 @@ from . import pools
 def prepare(told: dict[str, Any]) -> Callable[[int], dict[str, float]]:
     connections = told["arguments"]["connections"]
     visit = pools.make(told, connections)
-    take, give_back = visit()
     # Both kinds stay until the end, so that neither gets memory that the other has left. And so
     # does who has the connections: they are taken back from a borrower that is no more.
-    kept: list[Any] = [take, *(take() for _ in range(connections))]
+    kept: list[Any] = [pools.borrow(visit, connections)]
 
     def run(count: int) -> dict[str, float]:
         before = resident()

@@ -18,10 +18,15 @@ Visit = Callable[[], "tuple[Callable[[], Any], Callable[[Any], object]]"]
 def make(told: dict[str, Any], size: int) -> Visit:
     """The contender's pool, with *size* connections open."""
     visit = _MAKERS[told["peer"]](told, size)
-    visits = [visit() for _ in range(size)]
-    for give_back, connection in [(give_back, take()) for take, give_back in visits]:
-        give_back(connection)
+    for give_back in borrow(visit, size):
+        give_back()
     return visit
+
+
+def borrow(visit: Visit, number: int) -> list[Callable[[], object]]:
+    """Take so many connections, each for a borrower of its own; what gives them back."""
+    visits = [visit() for _ in range(number)]
+    return [partial(give_back, take()) for take, give_back in visits]
 
 
 def wait_in_line(
@@ -51,18 +56,6 @@ def wait_in_line(
 class _Borrower:
     """Stands in for Django's DatabaseWrapper."""
 
-    def __init__(self, pool: Any, opener: Any) -> None:
-        from django_db_geventpool.checkout import Checkout
-
-        self._pool = pool
-        self._checkout = Checkout(pool, self, opener)
-
-    def take(self) -> None:
-        self._pool.acquire(self._checkout)
-
-    def give_back(self, _: None) -> None:
-        self._pool.release(self._checkout)
-
     def owner_ended(self) -> bool:
         return True
 
@@ -76,13 +69,16 @@ def ours(told: dict[str, Any], size: int) -> Visit:
     site.configure(told)
     from django.db import connections
 
+    from django_db_geventpool.checkout import Checkout
     from django_db_geventpool.registry import pool_for
 
     pool, opener = pool_for(connections["default"])  # type: ignore[arg-type]
+    borrowers: list[_Borrower] = []  # a pool only knows them weakly
 
     def visit() -> Any:
-        borrower = _Borrower(pool, opener)
-        return borrower.take, borrower.give_back
+        borrowers.append(_Borrower())
+        checkout = Checkout(pool, borrowers[-1], opener)
+        return partial(pool.acquire, checkout), pool.release
 
     return visit
 

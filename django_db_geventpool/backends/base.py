@@ -79,8 +79,7 @@ class PooledDatabaseWrapper(EarlyRelease):
         checkout, self._last_checkout = self._last_checkout, None
         if checkout is None or checkout.opener is not opener:
             checkout = Checkout(pool, self, opener)
-        pool.acquire(checkout)
-        self._checkout = checkout
+        self._checkout = pool.acquire(checkout)
         self.isolation_level = IsolationLevel(
             self.settings_dict["OPTIONS"].get("isolation_level", IsolationLevel.READ_COMMITTED)
         )
