@@ -33,12 +33,22 @@ class Checkout:
     In each it waits, if it has to, and then it holds a session or gets an error.
     """
 
-    __slots__ = ("borrower", "error", "forget_owner", "opener", "pool", "session", "waiter")
+    __slots__ = (
+        "asked_at",
+        "borrower",
+        "error",
+        "forget_owner",
+        "opener",
+        "pool",
+        "session",
+        "waiter",
+    )
 
     def __init__(self, pool: Pool, borrower: Borrower, opener: Opener) -> None:
         self.pool = pool
         self.opener = opener
         self.waiter: Waiter | None = None  # while it waits
+        self.asked_at = 0.0  # when it began to wait, in the hub's time
         self.session: Session | None = None
         self.error: BaseException | None = None
         self.forget_owner: Callable[[Checkout], object] | None = None

@@ -28,7 +28,7 @@ from .errors import PoolClosed, PoolError, PoolTimeout, let_go_of_locals, timeou
 from .hubs import Hub
 from .session import Opener, Session, sever
 from .slots import Slots, Then, do
-from .stats import PoolStats
+from .stats import PoolStats, Why
 
 logger = logging.getLogger("django_db_geventpool")
 
@@ -75,8 +75,9 @@ class Pool(Slots):
                     raise PoolClosed(f"pool {self.name!r} is closed")
                 session = self._take_idle(checkout.opener)
                 if session is not None:
-                    self._lend(session, checkout)
+                    self._lend(session, checkout, self._monotonic())
                 else:
+                    checkout.asked_at = self._monotonic()
                     checkout.waiter = self._hub.make_waiter()
                     self._waiting[checkout] = None
                     todo = [] if self._all_are_held() else self._plan()
@@ -86,7 +87,7 @@ class Pool(Slots):
                 session = self._wait(checkout, todo)
             if session.is_alive():
                 break
-            self._give_on(self._part(checkout), clean=False)  # the server went away, or ended it
+            self._give_on(self._part(checkout), Why.GONE)  # the server went away, or ended it
         checkout.waiter = None  # it holds the borrower's hub, which is not ours to keep
         checkout.forget_owner = self._hub.on_owner_end(checkout)
         return checkout
@@ -109,7 +110,7 @@ class Pool(Slots):
         try:
             clean = session.is_clean() or self._reset(session, session.reset)
         finally:  # also when killed while rolling back
-            self._give_on(self._part(checkout), clean)
+            self._give_on(self._part(checkout), None if clean else Why.UNFIT)
 
     # -- the pool's own life
 
@@ -190,7 +191,8 @@ class Pool(Slots):
             for session in list(self._idle):  # the first one has been idle for longest
                 if self._due(session) <= now:
                     self._idle.remove(session)
-                    todo.append(self._retire(session))
+                    is_old = session.expires_at <= now
+                    todo.append(self._retire(session, Why.LIFETIME if is_old else Why.IDLE))
             todo += [self._rest(session) for session in self._idle]
         do(todo)
 
@@ -199,7 +201,6 @@ class Pool(Slots):
     def _wait(self, checkout: Checkout, todo: list[Then]) -> Session:
         """Until the checkout holds a session; if it ends otherwise, it has left the queue."""
         assert checkout.waiter is not None
-        started = self._hub.monotonic()
         try:
             if todo:
                 do(todo)
@@ -211,17 +212,18 @@ class Pool(Slots):
             with self._lock:
                 self._waiting.pop(checkout, None)
             if checkout.session is not None:  # served in the moment in which it was killed
-                self._give_on(self._part(checkout), clean=True)
+                self._give_on(self._part(checkout), None)
             raise
-        return checkout.session or self._unserved(checkout, started)
+        return checkout.session or self._unserved(checkout)
 
-    def _unserved(self, checkout: Checkout, started: float) -> Session:
+    def _unserved(self, checkout: Checkout) -> Session:
         """Say why; or the session, if it came in the last moment."""
         with self._lock:
             stats, failures = self._stats(), self._backoff.failures
             timed_out = checkout in self._waiting
             if timed_out:
                 del self._waiting[checkout]
+                self._counts.timeouts += 1
         error, checkout.error = checkout.error, None
         if error is not None:
             try:
@@ -229,7 +231,7 @@ class Pool(Slots):
             finally:
                 del error  # else its traceback and this frame would keep each other alive
         if timed_out:
-            waited = self._hub.monotonic() - started
+            waited = self._monotonic() - checkout.asked_at
             raise PoolTimeout(timeout_message(self.name, stats, waited, failures))
         if checkout.session is None:
             raise PoolClosed(f"pool {self.name!r} was closed while waiting for a connection")
@@ -246,6 +248,7 @@ class Pool(Slots):
         try:
             if delay:
                 self._hub.sleep(delay)
+            began = self._monotonic()
             session = Session(self._driver, self._hub, opener, generation)
             session.set_up()
             self._lifetime.begin(session)
@@ -256,11 +259,14 @@ class Pool(Slots):
             self._opening -= 1
             if session is not None and error is None:
                 self._backoff.succeeded()
-                todo = [self._place(session)]
+                now = self._monotonic()
+                self._counts.connects.add(now - began)
+                todo = [self._place(session, now)]
             else:
                 self._backoff.failed()
+                self._counts.failed_connects += 1
                 todo = self._disappoint(opener, error)
-                todo += [self._retire(session)] if session is not None else []
+                todo += [self._close(session)] if session is not None else []
             failures = self._backoff.failures
             todo += self._plan()
         do(todo)
@@ -289,7 +295,7 @@ class Pool(Slots):
         try:
             clean = self._reset(session, reset)
         finally:
-            self._give_on(session, clean)
+            self._give_on(session, None if clean else Why.UNFIT)
 
     def _part(self, checkout: Checkout) -> Session:
         """The session is not the borrower's any more; its slot is still held."""
@@ -301,12 +307,14 @@ class Pool(Slots):
             checkout.forget_owner = None
         return session
 
-    def _give_on(self, session: Session, clean: bool) -> None:
-        """What is clean goes on to the next one, what is not is closed off the caller's path."""
+    def _give_on(self, session: Session, why_not: str | None) -> None:
+        """To the next one; or, for a reason, it is closed off the caller's path."""
         self._lock.acquire()
         try:
             del self._held[session]
-            then = self._place(session) if clean else self._retire(session)
+            now = self._monotonic()
+            self._counts.uses.add(now - session.lent_at)
+            then = self._retire(session, why_not) if why_not else self._place(session, now)
         finally:
             self._lock.release()
         then()
@@ -341,6 +349,8 @@ class Pool(Slots):
     def _reclaim(self, checkout: Checkout) -> None:
         if checkout.session is not None:
             logger.debug("pool %r: taking back the connection of an ended greenlet", self.name)
+            with self._lock:
+                self._counts.reclaims += 1
             self.release(checkout)
 
     def _await(self, is_so: Callable[[], bool], timeout: float) -> bool:

@@ -60,6 +60,7 @@ class Session:
         "generation",
         "idle_since",
         "is_new",
+        "lent_at",
         "looked_at",
         "opener",
     )
@@ -71,6 +72,8 @@ class Session:
         #: When its lifetime is over, and since when nobody has it; in the hub's time.
         self.expires_at = math.inf
         self.idle_since = 0.0
+        #: When it was lent last.
+        self.lent_at = 0.0
         #: From its connect to its first borrower, if nobody has to wait for that.
         self.is_new = True
         #: When the pool saw last that the server had not said goodbye.
@@ -123,9 +126,9 @@ class Session:
         that was just opened is not looked at, so that a server that says more than it should cannot
         make the pool open one connection after the other.
         """
+        now = self.lent_at
         if self.is_new:
             return True
-        now = self._hub.monotonic()
         if now - self.looked_at < LOOK_AFTER:  # each look is a call into the kernel
             return True
         self.looked_at = now

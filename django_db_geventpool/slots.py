@@ -19,7 +19,7 @@ from .errors import PoolError, copy_of
 from .hubs import Hub, Waiter
 from .lifetime import Lifetime
 from .session import Opener, Session, do_nothing
-from .stats import PoolStats
+from .stats import Counts, PoolStats, Why
 
 Then = Callable[[], object]  # what to do as soon as the lock is free
 
@@ -40,6 +40,7 @@ class Slots:
         self._backoff = Backoff(hub.monotonic)
         self._lifetime = Lifetime(config, hub)
         self._monotonic = hub.monotonic
+        self._counts = Counts()
         self._closed = False
         self._generation = 0  # sessions of an earlier one are ended when they come back
 
@@ -71,35 +72,43 @@ class Slots:
                 return self._idle.pop(index)
         return None
 
-    def _lend(self, session: Session, checkout: Checkout) -> None:
+    def _lend(self, session: Session, checkout: Checkout, now: float) -> None:
         checkout.session = session
+        session.lent_at = now
         self._held[session] = checkout
+        self._counts.checkouts += 1
 
-    def _place(self, session: Session) -> Then:
+    def _place(self, session: Session, now: float) -> Then:
         """A session in good order: to a waiter, among the idle, or out."""
-        now = self._monotonic()
-        if session.generation != self._generation or session.expires_at <= now:
-            return self._retire(session)
+        if session.generation != self._generation:
+            return self._retire(session, Why.CLOSED)
+        if session.expires_at <= now:
+            return self._retire(session, Why.LIFETIME)
         if self._waiting:
             checkout = self._next_waiter(session.opener)
             if checkout is None:
-                return self._retire(session)
-            self._lend(session, checkout)
+                return self._retire(session, Why.NEEDED)
+            self._counts.waits.add(now - checkout.asked_at)
+            self._lend(session, checkout, now)
             assert checkout.waiter is not None
             return checkout.waiter.wake
         if len(self._idle) >= self.config.reuse_conns:
-            return self._retire(session)
+            return self._retire(session, Why.SURPLUS)
         session.is_new, session.idle_since = False, now
         self._idle.append(session)
         return do_nothing if self._lifetime.will_ring_for(session) else self._rest(session)
 
-    def _retire(self, session: Session) -> Then:
+    def _retire(self, session: Session, why: str) -> Then:
+        self._counts.discards[why] += 1
+        return self._close(session)
+
+    def _close(self, session: Session) -> Then:
         self._closing += 1
         return partial(self._hub.spawn, self._end, session)
 
     def _retire_idle(self) -> list[Then]:
         sessions, self._idle = self._idle, []
-        return [self._retire(session) for session in sessions]
+        return [self._retire(session, Why.CLOSED) for session in sessions]
 
     def _next_waiter(self, opener: Opener) -> Checkout | None:
         """Out of the queue comes the first waiter, if it waits for this kind of connection.
@@ -143,7 +152,7 @@ class Slots:
             and self._used() >= self.config.max_conns
             and self._opening + self._closing < len(self._waiting)
         ):
-            todo.append(self._retire(self._idle.pop(0)))
+            todo.append(self._retire(self._idle.pop(0), Why.NEEDED))
         return todo + self._notify()
 
     def _may_open(self) -> bool:
@@ -183,6 +192,7 @@ class Slots:
         return [waiter.wake for waiter in ready]
 
     def _stats(self) -> PoolStats:
+        counts = self._counts
         return PoolStats(
             size=self.config.max_conns,
             idle=len(self._idle),
@@ -190,6 +200,14 @@ class Slots:
             opening=self._opening,
             closing=self._closing,
             waiting=len(self._waiting),
+            checkouts=counts.checkouts,
+            timeouts=counts.timeouts,
+            failed_connects=counts.failed_connects,
+            reclaims=counts.reclaims,
+            discards=dict(counts.discards),
+            wait_time=counts.waits.histogram(),
+            use_time=counts.uses.histogram(),
+            connect_time=counts.connects.histogram(),
         )
 
 

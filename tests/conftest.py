@@ -5,4 +5,5 @@ pytest_plugins = [
     "tests.plugin_pgbouncer",
     "tests.plugin_proxy",
     "tests.plugin_versions",
+    "tests.plugin_world",
 ]

@@ -74,7 +74,7 @@ MUTANTS = {
         "            if True:\n                del",
     ),
     "another kind's idle connection is not closed for a waiter": (
-        "            todo.append(self._retire(self._idle.pop(0)))\n",
+        "            todo.append(self._retire(self._idle.pop(0), Why.NEEDED))\n",
         "            break\n",
     ),
     "the end of a borrower's greenlet goes unnoticed": (
@@ -82,12 +82,12 @@ MUTANTS = {
         "        if False:",
     ),
     "a closed pool keeps what is returned to it": (
-        "session.generation != self._generation or ",
-        "",
+        "if session.generation != self._generation:",
+        "if False:",
     ),
     "a connection that is too old is kept on its return": (
-        " or session.expires_at <= now",
-        "",
+        "if session.expires_at <= now:",
+        "if False:",
     ),
     "idle connections are tidied once only": (
         "            todo += [self._rest(session) for session in self._idle]",

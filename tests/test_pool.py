@@ -474,10 +474,10 @@ def test_a_finalizer_that_strikes_under_the_lock_may_give_back_and_not_borrow(
         except PoolError as error:
             errors.append(str(error))
 
-    def interrupted(session: Any) -> Any:
+    def interrupted(session: Any, now: float) -> Any:
         monkeypatch.undo()
         finalize()
-        return place(session)
+        return place(session, now)
 
     monkeypatch.setattr(two, "_place", interrupted)
     one.give()
