@@ -59,6 +59,18 @@ def test_by_default_it_is_held_to_the_end_of_the_request(database: Any) -> None:
     assert not is_held(other)
 
 
+def test_a_wrapper_on_top_is_told_that_another_session_is_to_come(
+    one: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of django-tenants forgets in its close() that it has set a search_path."""
+    wrapper, told = one.connection, []
+    close = wrapper.close
+    monkeypatch.setattr(wrapper, "close", lambda: (told.append(is_held(one)), close()))
+    one.query("SELECT 1")
+    assert told == [True]
+    assert not is_held(one)
+
+
 def test_after_an_orm_query_nobody_holds_it(one: Any) -> None:
     assert list(items(one).filter(name="nobody")) == []
     assert not is_held(one)

@@ -118,7 +118,11 @@ class EarlyRelease(postgresql.DatabaseWrapper):
     def release_early(self) -> None:
         """Give the connection back, if nothing needs it any more."""
         if self._is_free():
-            self._close()  # type: ignore[attr-defined]  # not in django-stubs
+            hooks = self.run_on_commit  # close() throws them away
+            try:
+                self.close()  # not _close(): a subclass forgets there what it has set in a session
+            finally:
+                self.run_on_commit = hooks
 
     def _is_free(self, open_cursors: int = 0) -> bool:
         checkout = self._checkout

@@ -347,12 +347,19 @@ def test_the_fingerprint_is_that_of_the_sources_and_not_of_the_report(tmp_path: 
         "matrix/report/index.html",
         "tests/__pycache__/a",
         "tests/harness/a",
+        "tests/servers/a",
         "uv.lock",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("before")
     seen = [sources.fingerprint(tmp_path)]
-    for name in ("matrix/report/index.html", "tests/__pycache__/a", "tests/harness/a", "README.md"):
+    for name in (
+        "matrix/report/index.html",
+        "tests/__pycache__/a",
+        "tests/harness/a",
+        "tests/servers/a",
+        "README.md",
+    ):
         (tmp_path / name).write_text("after")
         assert sources.fingerprint(tmp_path) == seen[0]
     for name in ("tests/test_a.py", "uv.lock", "matrix/new.py"):

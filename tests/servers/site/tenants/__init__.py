@@ -1,0 +1,1 @@
+"""The site for several tenants: django-tenants on top of the engine."""

@@ -1,0 +1,50 @@
+"""The versions of what these tests start, as installed from ``uv.lock``.
+
+``python -m tests.servers.versions`` writes them into ``docs/servers.md``.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from matrix import ROOT
+
+PAGE = ROOT / "docs" / "servers.md"
+BEGIN = "<!-- versions: begin (tox exec -e servers -- python -m tests.servers.versions) -->"
+END = "<!-- versions: end -->"
+#: By their names on PyPI, each with what of it the tests start.
+PACKAGES = {
+    "gunicorn": "its gevent worker",
+    "gevent": "`gevent.pywsgi`",
+    "uWSGI": "its gevent loop",
+    "celery": "its worker, with `-P gevent` and `-P prefork`",
+    "redis": "Celery's client; Redis itself is the system's",
+    "uvicorn": "Django under ASGI",
+    "Django": "management commands, `runserver`, `LiveServerTestCase`",
+    "pytest-django": "a test run",
+    "pytest-xdist": "the same in several processes",
+    "django-tenants": "under gunicorn",
+    "psycopg": "the driver",
+}
+
+
+def table() -> str:
+    rows = [(name, version(name), what) for name, what in PACKAGES.items()]
+    rows = [("package", "version", "what of it is started"), ("---", "---", "---"), *rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def split(text: str) -> tuple[str, str, str]:
+    """What is before, between and after the markers."""
+    before, _, rest = text.partition(BEGIN)
+    between, _, after = rest.partition(END)
+    return before, between.strip(), after
+
+
+def main() -> None:
+    before, _, after = split(PAGE.read_text("utf-8"))
+    PAGE.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
