@@ -21,6 +21,7 @@ OPTIONS = (
     "MAX_LIFETIME",
     "RESET",
     "RELEASE",
+    "LEAK_THRESHOLD",
     "HUB",
 )
 RESETS = ("rollback", "discard")
@@ -60,6 +61,9 @@ class PoolConfig:
 
     release: str = "request"
     """When a connection goes back: at the end of the "request", or of each "transaction"."""
+
+    leak_threshold: float | None = None
+    """Seconds after which whoever holds a connection is named in a warning; None never warns."""
 
     hub: str | None = None
     """Name of the concurrency library; None takes the one that has patched the process."""
@@ -101,6 +105,7 @@ class PoolConfig:
             ),
             reset=reader.choice("RESET", RESETS, default="rollback"),
             release=reader.choice("RELEASE", RELEASES, default="request"),
+            leak_threshold=reader.seconds("LEAK_THRESHOLD", None, least=0, none="to be silent"),
             hub=reader.choice("HUB", HUBS),
         )
 
@@ -134,7 +139,7 @@ class _Reader:
             raise self.error(f"OPTIONS[{key!r}]", value, f"a whole number of at least {least}")
         return value
 
-    def seconds(self, key: str, default: float, *, least: int, none: str) -> float | None:
+    def seconds(self, key: str, default: float | None, *, least: int, none: str) -> float | None:
         value = self._options.get(key, default)
         if value is None:
             return None

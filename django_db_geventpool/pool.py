@@ -29,6 +29,7 @@ from .hubs import Hub
 from .session import Opener, Session, sever
 from .slots import Slots, Then, do
 from .stats import PoolStats, Why
+from .watch import ExhaustionWatch, Holder, LeakWatch, Loan
 
 logger = logging.getLogger("django_db_geventpool")
 
@@ -50,6 +51,8 @@ class Pool(Slots):
         self._driver = driver
         self._discards = config.reset == "discard"
         self._lock = hub.make_lock()
+        self._leaks = LeakWatch(self, config.leak_threshold, hub)
+        self._exhaustion = ExhaustionWatch(self, hub)
 
     def __repr__(self) -> str:
         return f"<Pool {self.name!r}: {self.stats()}>"
@@ -90,6 +93,7 @@ class Pool(Slots):
             self._give_on(self._part(checkout), Why.GONE)  # the server went away, or ended it
         checkout.waiter = None  # it holds the borrower's hub, which is not ours to keep
         checkout.forget_owner = self._hub.on_owner_end(checkout)
+        self._leaks.lent()
         return checkout
 
     def release(self, checkout: Checkout) -> None:
@@ -183,6 +187,20 @@ class Pool(Slots):
         with self._lock:
             return self._stats()
 
+    def holders(self) -> list[Holder]:
+        """Who holds a connection now; whoever has held one for longest comes first."""
+        return [holder for _, holder in self._leaks.holders()]
+
+    def loans(self) -> list[Loan]:
+        """What is lent now, but for what is on its way, there or back."""
+        with self._lock:
+            now = self._monotonic()
+            return [
+                (session, checkout.forget_owner, now - session.lent_at)
+                for session, checkout in self._held.items()
+                if checkout.forget_owner is not None
+            ]
+
     def tidy(self) -> None:
         """Close idle connections whose time is over. A timer calls it when one's is."""
         with self._lock:
@@ -214,7 +232,9 @@ class Pool(Slots):
             if checkout.session is not None:  # served in the moment in which it was killed
                 self._give_on(self._part(checkout), None)
             raise
-        return checkout.session or self._unserved(checkout)
+        session = checkout.session or self._unserved(checkout)
+        self._exhaustion.waited(session.lent_at - checkout.asked_at)
+        return session
 
     def _unserved(self, checkout: Checkout) -> Session:
         """Say why; or the session, if it came in the last moment."""
@@ -232,6 +252,7 @@ class Pool(Slots):
                 del error  # else its traceback and this frame would keep each other alive
         if timed_out:
             waited = self._monotonic() - checkout.asked_at
+            self._exhaustion.waited(waited)
             raise PoolTimeout(timeout_message(self.name, stats, waited, failures))
         if checkout.session is None:
             raise PoolClosed(f"pool {self.name!r} was closed while waiting for a connection")

@@ -63,6 +63,7 @@ class Session:
         "lent_at",
         "looked_at",
         "opener",
+        "told_of",
     )
 
     def __init__(self, driver: Driver, hub: Hub, opener: Opener, generation: int) -> None:
@@ -74,6 +75,8 @@ class Session:
         self.idle_since = 0.0
         #: When it was lent last.
         self.lent_at = 0.0
+        #: The loan (its lent_at) that was complained about.
+        self.told_of = -1.0
         #: From its connect to its first borrower, if nobody has to wait for that.
         self.is_new = True
         #: When the pool saw last that the server had not said goodbye.
@@ -107,6 +110,11 @@ class Session:
                 f"a new connection could not be set up within {SET_UP_TIMEOUT:.0f} s: "
                 "the server does not answer"
             ) from None
+        if self.state is not State.READY:
+            raise self._driver.OperationalError(
+                f"a new connection is {self.state.value} after its set-up: a receiver of "
+                "connection_opened has to end the transaction that it begins"
+            )
 
     def __del__(self) -> None:
         try:

@@ -46,6 +46,8 @@ def test_the_falsy_pool_option_that_the_public_package_asked_for_is_accepted() -
         ("WAIT_TIMEOUT", float("nan")),
         ("WAIT_TIMEOUT", float("inf")),
         ("WAIT_TIMEOUT", True),
+        ("LEAK_THRESHOLD", -1),
+        ("LEAK_THRESHOLD", "60"),
         ("HUB", "asyncio"),
         ("RESET", "all"),
         ("RELEASE", "statement"),

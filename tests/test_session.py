@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import io
 import socket
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Callable
 
 import pytest
 from django.db import OperationalError, transaction
@@ -14,8 +15,10 @@ from django.db.backends.signals import connection_created
 from django.db.models.fields.json import KT
 from django.test import override_settings
 
+from django_db_geventpool.signals import connection_opened
+
 from .models import Item
-from .tasks import spawn
+from .tasks import spawn, until
 
 
 def twice(database: Any, sql: str) -> list[Any]:
@@ -121,6 +124,80 @@ def test_connection_created_is_sent_at_each_checkout_as_django_sends_it(database
     finally:
         connection_created.disconnect(hear)
     assert heard == [one.alias] * 2
+
+
+@pytest.fixture
+def on_opened() -> Iterator[Callable[[Callable[..., object]], None]]:
+    """Connects a receiver of connection_opened for the time of a test."""
+    receivers: list[Callable[..., object]] = []
+
+    def connect(receiver: Callable[..., object]) -> None:
+        connection_opened.connect(receiver)
+        receivers.append(receiver)
+
+    yield connect
+    for receiver in receivers:
+        connection_opened.disconnect(receiver)
+
+
+@pytest.mark.session("SET")
+def test_connection_opened_is_sent_once_for_each_physical_connection(
+    database: Any, on_opened: Any
+) -> None:
+    one, heard = database(MAX_CONNS=1), []
+
+    def set_up(connection: Any, **kwargs: Any) -> None:
+        heard.append(connection.alias)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout TO '7s'")
+
+    on_opened(set_up)
+    assert twice(one, "SHOW lock_timeout") == ["7s"] * 2
+    assert heard == [one.alias]
+
+
+@pytest.mark.session("SET")
+def test_connection_opened_is_sent_again_after_a_discard(database: Any, on_opened: Any) -> None:
+    one, heard = database(MAX_CONNS=1, RESET="discard"), []
+
+    def set_up(connection: Any, **kwargs: Any) -> None:
+        heard.append(connection.alias)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout TO '7s'")
+
+    on_opened(set_up)
+    for _ in range(2):
+        assert one.query("SHOW lock_timeout") == "7s"
+        one.connection.close()
+        until(lambda: one.pool.stats().idle == 1)
+    assert heard == [one.alias] * 3
+
+
+def test_a_receiver_that_leaves_a_transaction_open_is_told_so(
+    database: Any, on_opened: Any
+) -> None:
+    one = database(MAX_CONNS=1)
+
+    def begin(connection: Any, **kwargs: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+
+    on_opened(begin)
+    with pytest.raises(OperationalError, match="in a transaction after its set-up"):
+        one.query("SELECT 1")
+    until(lambda: one.pool.stats().empty == 1)
+
+
+def test_what_a_receiver_raises_is_the_error_of_who_asked(database: Any, on_opened: Any) -> None:
+    one = database(MAX_CONNS=1)
+
+    def fail(**kwargs: Any) -> None:
+        raise LookupError("no such tenant")
+
+    on_opened(fail)
+    with pytest.raises(LookupError, match="no such tenant"):
+        one.query("SELECT 1")
+    until(lambda: one.pool.stats().empty == 1)
 
 
 def test_copy_works(database: Any) -> None:

@@ -19,6 +19,7 @@ import pytest
 
 from django_db_geventpool import session as session_module
 from django_db_geventpool.drivers import State
+from django_db_geventpool.hubs import Owner
 
 #: Seconds that a statement runs on if its client has gone without cancelling it.
 STATEMENT = 60.0
@@ -348,6 +349,9 @@ class World:
         at_end = self.current.at_end
         at_end.append(callback)
         return lambda callback: callback in at_end and at_end.remove(callback)
+
+    def owner(self, forget: object) -> Owner:
+        return Owner("a task")
 
     def wait_io(self, fd: int, events: int, timeout: float | None) -> int:
         return self._fds[fd].watch(timeout)

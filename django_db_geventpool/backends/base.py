@@ -19,6 +19,7 @@ from .. import checks, drivers, registry  # noqa: F401  (importing the checks re
 from ..checkout import Checkout
 from ..config import OPTIONS
 from ..pool import Pool
+from ..signals import connection_opened
 from .creation import PooledDatabaseCreation
 from .early import EarlyRelease
 from .validation import PooledDatabaseValidation
@@ -114,6 +115,7 @@ class PooledDatabaseWrapper(EarlyRelease):
         try:
             self.set_autocommit(True)
             super().init_connection_state()
+            connection_opened.send(sender=type(self), connection=self)
         finally:
             self.connection = None
 

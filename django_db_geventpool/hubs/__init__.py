@@ -8,13 +8,44 @@ from __future__ import annotations
 
 import importlib
 import sys
+import weakref
 from contextlib import AbstractContextManager
-from typing import Any, Callable, Protocol, cast
+from contextvars import Context, copy_context
+from types import FrameType
+from typing import Any, Callable, NamedTuple, Protocol, cast
 
 from django.core.exceptions import ImproperlyConfigured
 
 #: Bits of the events that :meth:`Hub.wait_io` takes and returns; psycopg's Wait and Ready agree.
 READ, WRITE = 1, 2
+
+
+class Owner(NamedTuple):
+    """A greenlet or thread, as far as it can be told from another one."""
+
+    name: str
+    frame: FrameType | None = None
+    """Where it is now."""
+    context: Context | None = None
+
+
+class Watched:
+    """Calls back when an object is freed; keep it until then."""
+
+    def __init__(self, watched: object, callback: Callable[[Any], object]) -> None:
+        self.reference = weakref.ref(watched, callback)
+
+    def __call__(self, _: object) -> None: ...
+
+
+def owner_of_greenlet(one: Any, current: object) -> Owner:
+    """Of gevent's or eventlet's, or of a raw one; None if it is no more."""
+    if one is None:
+        return Owner("a greenlet that has ended")
+    name = getattr(one, "name", None) or f"{type(one).__name__} {id(one):#x}"
+    if one is current:
+        return Owner(name, sys._getframe(1), copy_context())
+    return Owner(name, one.gr_frame, one.gr_context)
 
 
 class Waiter(Protocol):
@@ -73,6 +104,9 @@ class Hub(Protocol):
         some argument. Returns a function that forgets the callback which is given to it again;
         keep it until then.
         """
+
+    def owner(self, forget: Callable[[Any], object]) -> Owner:
+        """Whose end is waited for, by what :meth:`on_owner_end` returned."""
 
     def wait_io(self, fd: int, events: int, timeout: float | None) -> int:
         """Wait cooperatively until *fd* is ready; the ready events, 0 after *timeout* seconds."""

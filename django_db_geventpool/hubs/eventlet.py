@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -12,7 +11,7 @@ from typing import Any
 import eventlet
 from eventlet import event, greenthread, hubs, patcher, tpool
 
-from . import READ, WRITE
+from . import READ, WRITE, Owner, Watched, owner_of_greenlet
 
 NAME = "eventlet"
 IS_GREEN = True
@@ -76,8 +75,12 @@ def on_owner_end(callback: Callable[[Any], object]) -> Callable[[Any], object]:
         forget: Callable[[Any], object] = owner.unlink
         return forget
     # That may be inside a garbage collection, hence the detour over the hub.
-    reference = weakref.ref(owner, partial(call_soon, callback))
-    return lambda _: reference  # the closure keeps the weak reference, and so its callback, alive
+    return Watched(owner, partial(call_soon, callback))
+
+
+def owner(forget: Any) -> Owner:
+    one = forget.reference() if isinstance(forget, Watched) else forget.__self__
+    return owner_of_greenlet(one, greenthread.getcurrent())
 
 
 class _Wait:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import select
-import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -15,6 +14,7 @@ import gevent
 from gevent import Greenlet, get_hub, getcurrent, monkey
 from gevent import hub as _hub
 
+from . import Owner, Watched, owner_of_greenlet
 from .gevent_io import MAIN_THREAD_IDENT, get_ident, run_soon
 from .gevent_io import end_waits as end_waits
 from .gevent_io import keep_watcher as keep_watcher
@@ -170,8 +170,14 @@ def on_owner_end(callback: Callable[[Any], object]) -> Callable[[Any], object]:
     # A raw greenlet (gevent.spawn_raw) has no links, but is freed when it ends; a native thread's
     # storage is, too. That may be inside a garbage collection, hence the detour over the hub.
     watched = owner if get_ident() == MAIN_THREAD_IDENT else _presence()
-    reference = weakref.ref(watched, partial(call_soon, callback))
-    return lambda _: reference  # the closure keeps the weak reference, and so its callback, alive
+    return Watched(watched, partial(call_soon, callback))
+
+
+def owner(forget: Any) -> Owner:
+    one = forget.reference() if isinstance(forget, Watched) else forget.__self__
+    if isinstance(one, _Presence):
+        return Owner("a native thread")
+    return owner_of_greenlet(one, getcurrent())
 
 
 class _Presence:

@@ -7,13 +7,14 @@ import select
 import selectors
 import sys
 import threading
-import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from time import monotonic as monotonic
 from time import sleep as sleep
 from typing import Any
+
+from . import Owner, Watched
 
 NAME = "threads"
 IS_GREEN = False
@@ -23,6 +24,9 @@ _local = threading.local()
 
 class _Presence:
     """Lives in a thread's local storage, and so exactly as long as the thread."""
+
+    def __init__(self) -> None:
+        self.thread = threading.current_thread()
 
 
 def make_lock() -> Any:
@@ -75,8 +79,15 @@ def on_owner_end(callback: Callable[[Any], object]) -> Callable[[Any], object]:
     presence = getattr(_local, "presence", None)
     if presence is None:
         presence = _local.presence = _Presence()
-    reference = weakref.ref(presence, callback)
-    return lambda _: reference  # the closure keeps the weak reference, and so its callback, alive
+    return Watched(presence, callback)
+
+
+def owner(forget: Any) -> Owner:
+    presence = forget.reference()
+    if presence is None:
+        return Owner("a thread that has ended")
+    thread = presence.thread
+    return Owner(thread.name, sys._current_frames().get(thread.ident or 0))
 
 
 def keep_watcher(fd: int) -> Callable[[], object]:

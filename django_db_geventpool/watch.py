@@ -1,0 +1,150 @@
+"""What a pool warns of: connections that are held for long, and waits for one that take long."""
+
+from __future__ import annotations
+
+import logging
+import math
+import traceback
+import weakref
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from django.core.signals import request_started
+
+from .hubs import Hub
+from .session import Session
+
+if TYPE_CHECKING:
+    from .pool import Pool
+
+logger = logging.getLogger("django_db_geventpool")
+
+#: A wait of so many seconds is worth a warning; one in so many seconds is enough.
+LONG_WAIT, WARN_EVERY = 1.0, 60.0
+
+#: The request that a greenlet or thread serves: method and path, without the query.
+request: ContextVar[str] = ContextVar("request", default="")
+
+#: What is lent; what :meth:`Hub.on_owner_end` returned for its owner; for how long, in seconds.
+Loan = tuple[Session, Callable[[Any], object], float]
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a connection."""
+
+    seconds: float
+    """For how long by now."""
+
+    name: str
+    """Of the greenlet or thread."""
+
+    request: str
+    """``GET /path/``, if it serves a request. Known where LEAK_THRESHOLD is set for some pool."""
+
+    stack: str
+    """Where it is now, as a traceback shows it; empty if LEAK_THRESHOLD is not set."""
+
+    @property
+    def who(self) -> str:
+        return f"{self.name} ({self.request})" if self.request else self.name
+
+
+class LeakWatch:
+    """Warns once of each loan that takes longer than LEAK_THRESHOLD. Takes nothing away."""
+
+    def __init__(self, pool: Pool, threshold: float | None, hub: Hub) -> None:
+        self._pool = weakref.ref(pool)  # the timer is not to keep a pool alive
+        self._threshold = threshold
+        self._hub = hub
+        self._is_set = False
+        if threshold is not None:
+            request_started.connect(_remember, dispatch_uid="django_db_geventpool.watch")
+
+    def lent(self) -> None:
+        """A connection has been lent: look after it in time."""
+        if self._threshold is not None and not self._is_set:
+            self._set(self._threshold)
+
+    def holders(self) -> list[tuple[Session, Holder]]:
+        """Whoever has held a connection for longest comes first."""
+        pool = self._pool()
+        loans = [] if pool is None else pool.loans()
+        loans.sort(key=lambda loan: -loan[2])
+        return [(session, self._holder(forget, seconds)) for session, forget, seconds in loans]
+
+    def _holder(self, forget: Callable[[Any], object], seconds: float) -> Holder:
+        owner = self._hub.owner(forget)
+        frame = None if self._threshold is None else owner.frame
+        return Holder(
+            seconds=seconds,
+            name=owner.name,
+            request="" if owner.context is None else owner.context.get(request, ""),
+            stack="" if frame is None else "".join(traceback.format_stack(frame)),
+        )
+
+    def _set(self, seconds: float) -> None:
+        self._is_set = True
+        try:
+            # In a greenlet of its own: a logging handler may wait.
+            self._hub.call_later(seconds, lambda: self._hub.spawn(self._look))
+        except RuntimeError:  # no thread to be had; the next loan tries again
+            self._is_set = False
+
+    def _look(self) -> None:
+        assert self._threshold is not None
+        self._is_set = False
+        to_come = []
+        for session, holder in self.holders():
+            if holder.seconds < self._threshold:
+                to_come.append(self._threshold - holder.seconds)
+            elif session.told_of != session.lent_at:
+                session.told_of = session.lent_at
+                self._warn(holder)
+        if to_come and not self._is_set:
+            self._set(min(to_come))
+
+    def _warn(self, holder: Holder) -> None:
+        pool = self._pool()
+        if pool is not None:
+            logger.warning(
+                "pool %r: %s has held a connection for %.1f s (LEAK_THRESHOLD is %s s). "
+                "It is here now:\n%s",
+                *(pool.name, holder.who, holder.seconds, self._threshold, holder.stack),
+            )
+
+
+class ExhaustionWatch:
+    """Warns of a pool that is too small, or held for too long: in numbers, and not too often."""
+
+    def __init__(self, pool: Pool, hub: Hub) -> None:
+        self._pool = weakref.ref(pool)
+        self._hub = hub
+        self._warned_at = -math.inf
+
+    def waited(self, seconds: float) -> None:
+        """Somebody has waited for a connection, in vain or not. Never switches."""
+        if seconds >= LONG_WAIT and self._hub.monotonic() - self._warned_at >= WARN_EVERY:
+            self._warned_at = self._hub.monotonic()
+            self._hub.spawn(self._warn, seconds)  # whoever waited may hold a connection by now
+
+    def _warn(self, seconds: float) -> None:
+        pool = self._pool()
+        if pool is not None:
+            logger.warning(
+                "pool %r is exhausted: somebody has waited %.1f s for a connection (%s)",
+                *(pool.name, seconds, pool.stats()),
+            )
+
+
+def _remember(
+    environ: dict[str, Any] | None = None, scope: dict[str, Any] | None = None, **_: Any
+) -> None:
+    if environ is not None:  # WSGI's
+        method, path = environ.get("REQUEST_METHOD"), environ.get("PATH_INFO")
+    else:  # ASGI's
+        method, path = (scope or {}).get("method"), (scope or {}).get("path")
+    request.set(f"{method} {quote(path or '')}")  # quoted, so that it stays in its line of the log

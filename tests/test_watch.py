@@ -1,0 +1,139 @@
+"""Who holds a connection, and the warnings of those who hold it for long and wait for long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from threading import Event
+from typing import Any
+
+import pytest
+from django.core.signals import request_started
+
+from django_db_geventpool.watch import request
+
+from .plugin_hub import HUB
+from .plugin_world import Client, make_pool
+from .tasks import spawn, until
+from .world import World
+
+
+def warnings(caplog: pytest.LogCaptureFixture, about: str) -> list[str]:
+    return [text for text in caplog.messages if about in text]
+
+
+@pytest.fixture
+def path() -> Iterator[None]:
+    """The request of a test's own context is forgotten after it."""
+    token = request.set("")
+    yield
+    request.reset(token)
+
+
+def test_whoever_holds_a_connection_is_named_with_its_request_and_where_it_is(
+    database: Any, path: None
+) -> None:
+    one, go_on = database(MAX_CONNS=2, LEAK_THRESHOLD=60), Event()
+
+    def handler() -> None:
+        request_started.send(
+            None, environ={"REQUEST_METHOD": "GET", "PATH_INFO": "/a\nb", "QUERY_STRING": "key=1"}
+        )
+        one.query("SELECT 1")
+        go_on.wait(30)
+        one.connection.close()
+
+    assert one.pool.holders() == []
+    task = spawn(handler)
+    until(lambda: one.pool.holders())
+    (holder,) = one.pool.holders()
+    if HUB != "threads":  # whose contexts nobody else can see
+        assert holder.request == "GET /a%0Ab"
+        assert holder.who == f"{holder.name} (GET /a%0Ab)"
+    assert "in handler" in holder.stack
+    assert holder.seconds >= 0
+    go_on.set()
+    task.result()
+    assert one.pool.holders() == []
+
+
+def test_without_leak_threshold_nobodys_stack_is_shown(database: Any) -> None:
+    one = database(MAX_CONNS=2)
+    one.query("SELECT 1")
+    (holder,) = one.pool.holders()
+    assert holder.name and holder.stack == ""
+    one.connection.close()
+
+
+def test_a_loan_beyond_leak_threshold_is_a_warning_once_and_stays_where_it_is(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool = make_pool(world, MAX_CONNS=2, LEAK_THRESHOLD=6)
+    client = Client(world, pool)
+    world.pass_time(5.9)
+    assert not warnings(caplog, "has held")
+    world.pass_time(20)
+    (warning,) = warnings(caplog, "has held")
+    assert warning.startswith("pool 'timed': a task has held a connection for 6.0 s")
+    assert pool.stats().in_use == 1
+    client.give()
+
+
+def test_each_loan_has_its_own_warning(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    pool = make_pool(world, MAX_CONNS=2, LEAK_THRESHOLD=6)
+    first = Client(world, pool)
+    world.pass_time(3)
+    second = Client(world, pool)
+    world.pass_time(4)
+    assert len(warnings(caplog, "has held")) == 1
+    world.pass_time(3)
+    assert len(warnings(caplog, "has held")) == 2
+    first.give()
+    third = Client(world, pool)
+    world.pass_time(6)
+    assert len(warnings(caplog, "has held")) == 3
+    second.give()
+    third.give()
+
+
+def test_a_loan_that_ends_in_time_is_no_warning(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool = make_pool(world, MAX_CONNS=2, LEAK_THRESHOLD=6)
+    client = Client(world, pool)
+    world.pass_time(5.9)
+    client.give()
+    world.pass_time(20)
+    assert not warnings(caplog, "has held")
+
+
+def test_a_long_wait_is_a_warning_with_the_numbers_and_not_too_often(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool = make_pool(world, MAX_CONNS=1, WAIT_TIMEOUT=5)
+    for _ in range(3):
+        holder, waiting, late = (Client(world, pool) for _ in range(3))
+        world.pass_time(2)
+        holder.give()
+        waiting.give()
+        late.give()
+        world.settle()
+    (warning,) = warnings(caplog, "is exhausted")
+    assert warning == (
+        "pool 'timed' is exhausted: somebody has waited 2.0 s for a connection "
+        "(MAX_CONNS 1, 1 in use, 0 idle, 0 opening, 0 closing, 1 waiting)"
+    )
+    world.pass_time(60)
+    holder, late = Client(world, pool), Client(world, pool)
+    world.pass_time(5)
+    assert late.error is not None
+    assert len(warnings(caplog, "is exhausted")) == 2
+    holder.give()
+
+
+def test_a_short_wait_is_none(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    pool = make_pool(world, MAX_CONNS=1)
+    holder, waiting = Client(world, pool), Client(world, pool)
+    world.pass_time(0.9)
+    holder.give()
+    waiting.give()
+    assert not warnings(caplog, "is exhausted")
