@@ -78,6 +78,12 @@ PEERS = {
     "persistent-psycopg2": Peer(
         "stock Django, persistent connections, psycopg2", "psycopg2", persistent
     ),
+    "handed-psycopg3": Peer(
+        "stock Django in new greenlets, psycopg 3 (the limit)", "psycopg3", persistent
+    ),
+    "handed-psycopg2": Peer(
+        "stock Django in new greenlets, psycopg2 (the limit)", "psycopg2", persistent
+    ),
     "no-pool-psycopg3": Peer("stock Django, no pool, psycopg 3", "psycopg3", no_pool),
     "no-pool-psycopg2": Peer("stock Django, no pool, psycopg2", "psycopg2", no_pool),
     "public-psycopg3": Peer(

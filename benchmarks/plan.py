@@ -68,6 +68,8 @@ def gated(race: Race) -> Race:
     return replace(race, contenders=contenders, bars=bars)
 
 
+_REQUESTS = {"persistent": {"long": 1}, "handed": {"handed": 1}}
+
 RACES = (
     Race(
         "wait-psycopg3",
@@ -155,29 +157,30 @@ RACES = (
         "request",
         (
             *("persistent-psycopg3:persistent", "ours-psycopg3", "public-psycopg3"),
-            *("django-pool", "connection-pool", "real-pool"),
+            *("django-pool", "connection-pool", "real-pool", "handed-psycopg3:handed"),
         ),
         ("cpu",),
         count=1600,
         quick=600,
         reference="persistent-psycopg3:persistent",
         bars=(Bar("ours-psycopg3", "cpu", 1.05, "persistent-psycopg3:persistent"),),
-        arguments={"long": 0},
-        variants={"persistent": {"long": 1}},
+        variants=_REQUESTS,
         gate=2.0,
     ),
     Race(
         "request-psycopg2",
         "one request, 20 at a time, psycopg2",
         "request",
-        ("persistent-psycopg2:persistent", "ours-psycopg2", "public-psycopg2"),
+        (
+            *("persistent-psycopg2:persistent", "ours-psycopg2", "public-psycopg2"),
+            "handed-psycopg2:handed",
+        ),
         ("cpu",),
         count=1600,
         quick=600,
         reference="persistent-psycopg2:persistent",
         bars=(Bar("ours-psycopg2", "cpu", 1.15, "persistent-psycopg2:persistent"),),
-        arguments={"long": 0},
-        variants={"persistent": {"long": 1}},
+        variants=_REQUESTS,
         gate=2.5,
     ),
     Race(

@@ -66,32 +66,30 @@ class Pool(Slots):
             ``connect()`` is called in another greenlet, where a connection must be opened.
         :raises PoolTimeout: after ``WAIT_TIMEOUT`` seconds without a free slot.
         :raises PoolClosed: if the pool is closed, or is closed meanwhile.
+        :raises PoolError: if the checkout is in use, or for a finalizer that struck in the pool.
         """
         if self._lock._is_owned():
             raise PoolError(f"pool {self.name!r}: a connection was asked for by a finalizer")
-        if checkout.session is not None:
-            raise PoolError(f"pool {self.name!r}: this borrower has a connection already")
+        checkout.asked_at = 0.0
         while True:
-            self._lock.acquire()  # not `with`: that would be a tenth of a whole checkout
-            try:
+            with self._lock:
+                if checkout.session is not None or checkout.waiter is not None:
+                    raise PoolError(f"pool {self.name!r}: this checkout is in use already")
                 if self._closed:
                     raise PoolClosed(f"pool {self.name!r} is closed")
                 session = self._take_idle(checkout.opener)
                 if session is not None:
-                    self._lend(session, checkout, self._monotonic())
+                    self._lend(session, checkout, self._hub.monotonic())
                 else:
-                    checkout.asked_at = self._monotonic()
+                    checkout.asked_at = checkout.asked_at or self._hub.monotonic()
                     checkout.waiter = self._hub.make_waiter()
                     self._waiting[checkout] = None
                     todo = [] if self._all_are_held() else self._plan()
-            finally:
-                self._lock.release()
             if session is None:
                 session = self._wait(checkout, todo)
             if session.is_alive():
                 break
             self._give_on(self._part(checkout), Why.GONE)  # the server went away, or ended it
-        checkout.waiter = None  # it holds the borrower's hub, which is not ours to keep
         checkout.forget_owner = self._hub.on_owner_end(checkout)
         self._leaks.lent()
         return checkout
@@ -194,7 +192,7 @@ class Pool(Slots):
     def loans(self) -> list[Loan]:
         """What is lent now, but for what is on its way, there or back."""
         with self._lock:
-            now = self._monotonic()
+            now = self._hub.monotonic()
             return [
                 (session, checkout.forget_owner, now - session.lent_at)
                 for session, checkout in self._held.items()
@@ -229,10 +227,12 @@ class Pool(Slots):
         except BaseException:
             with self._lock:
                 self._waiting.pop(checkout, None)
+                checkout.waiter = None
             if checkout.session is not None:  # served in the moment in which it was killed
                 self._give_on(self._part(checkout), None)
             raise
         session = checkout.session or self._unserved(checkout)
+        checkout.waiter = None  # it holds the borrower's hub, which is not ours to keep
         self._exhaustion.waited(session.lent_at - checkout.asked_at)
         return session
 
@@ -240,6 +240,7 @@ class Pool(Slots):
         """Say why; or the session, if it came in the last moment."""
         with self._lock:
             stats, failures = self._stats(), self._backoff.failures
+            checkout.waiter = None
             timed_out = checkout in self._waiting
             if timed_out:
                 del self._waiting[checkout]
@@ -251,7 +252,7 @@ class Pool(Slots):
             finally:
                 del error  # else its traceback and this frame would keep each other alive
         if timed_out:
-            waited = self._monotonic() - checkout.asked_at
+            waited = self._hub.monotonic() - checkout.asked_at
             self._exhaustion.waited(waited)
             raise PoolTimeout(timeout_message(self.name, stats, waited, failures))
         if checkout.session is None:
@@ -269,7 +270,7 @@ class Pool(Slots):
         try:
             if delay:
                 self._hub.sleep(delay)
-            began = self._monotonic()
+            began = self._hub.monotonic()
             session = Session(self._driver, self._hub, opener, generation)
             session.set_up()
             self._lifetime.begin(session)
@@ -280,7 +281,7 @@ class Pool(Slots):
             self._opening -= 1
             if session is not None and error is None:
                 self._backoff.succeeded()
-                now = self._monotonic()
+                now = self._hub.monotonic()
                 self._counts.connects.add(now - began)
                 todo = [self._place(session, now)]
             else:
@@ -330,14 +331,12 @@ class Pool(Slots):
 
     def _give_on(self, session: Session, why_not: str | None) -> None:
         """To the next one; or, for a reason, it is closed off the caller's path."""
-        self._lock.acquire()
-        try:
+        with self._lock:
             del self._held[session]
-            now = self._monotonic()
-            self._counts.uses.add(now - session.lent_at)
+            now = self._hub.monotonic()
+            if why_not is not Why.GONE:  # that was no use
+                self._counts.uses.add(now - session.lent_at)
             then = self._retire(session, why_not) if why_not else self._place(session, now)
-        finally:
-            self._lock.release()
         then()
 
     def _end(self, session: Session) -> None:

@@ -134,9 +134,9 @@ class Session:
         that was just opened is not looked at, so that a server that says more than it should cannot
         make the pool open one connection after the other.
         """
-        now = self.lent_at
         if self.is_new:
             return True
+        now = self._hub.monotonic()
         if now - self.looked_at < LOOK_AFTER:  # each look is a call into the kernel
             return True
         self.looked_at = now
@@ -204,7 +204,10 @@ class Session:
         self._forget()
 
     def _stop(self, deadline: float) -> None:
-        """Cancel what runs; again if the server says nothing, as it had not begun with it then."""
+        """Cancel what runs; again if the server says nothing, as it had not begun with it then.
+
+        Whatever it has said counts as a beginning.
+        """
         has_spoken = False
         while (said := self._read()) != b"" and (left := deadline - self._hub.monotonic()) > 0:
             has_spoken = has_spoken or said is not None

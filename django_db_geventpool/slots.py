@@ -39,7 +39,6 @@ class Slots:
         self._watchers: dict[Waiter, Callable[[], bool]] = {}  # who waits for a state of the pool
         self._backoff = Backoff(hub.monotonic)
         self._lifetime = Lifetime(config, hub)
-        self._monotonic = hub.monotonic
         self._counts = Counts()
         self._closed = False
         self._generation = 0  # sessions of an earlier one are ended when they come back
@@ -76,7 +75,6 @@ class Slots:
         checkout.session = session
         session.lent_at = now
         self._held[session] = checkout
-        self._counts.checkouts += 1
 
     def _place(self, session: Session, now: float) -> Then:
         """A session in good order: to a waiter, among the idle, or out."""
@@ -193,6 +191,7 @@ class Slots:
 
     def _stats(self) -> PoolStats:
         counts = self._counts
+        uses = counts.uses.histogram()
         return PoolStats(
             size=self.config.max_conns,
             idle=len(self._idle),
@@ -200,13 +199,13 @@ class Slots:
             opening=self._opening,
             closing=self._closing,
             waiting=len(self._waiting),
-            checkouts=counts.checkouts,
+            checkouts=uses.count + len(self._held),
             timeouts=counts.timeouts,
             failed_connects=counts.failed_connects,
             reclaims=counts.reclaims,
             discards=dict(counts.discards),
             wait_time=counts.waits.histogram(),
-            use_time=counts.uses.histogram(),
+            use_time=uses,
             connect_time=counts.connects.histogram(),
         )
 

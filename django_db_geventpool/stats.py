@@ -49,7 +49,7 @@ class PoolStats:
     """Callers without a connection."""
 
     checkouts: int = 0
-    """How often a connection was lent, since the pool was made."""
+    """How often a connection was lent, since the pool was made, but for such as were gone then."""
 
     timeouts: int = 0
     """How many callers got a PoolTimeout."""
@@ -57,16 +57,18 @@ class PoolStats:
     failed_connects: int = 0
 
     reclaims: int = 0
-    """How many connections were taken back from a greenlet that had ended without closing."""
+    """How many connections were taken back because their greenlet had ended, or the wrapper was
+    dropped, without closing."""
 
-    discards: Mapping[str, int] = field(default_factory=dict)
+    discards: Mapping[str, int] = field(default_factory=dict, hash=False)
     """How many connections were closed, by the reason: see :class:`Why`."""
 
     wait_time: Histogram = Histogram()
-    """From asking to getting a connection, of those who had to wait and got one."""
+    """From asking to getting a connection, of those who had to wait and got one. Whoever got one
+    that was gone by then counts again when the next one comes."""
 
     use_time: Histogram = Histogram()
-    """From lending a connection to its return."""
+    """From lending a connection to its return, its reset included."""
 
     connect_time: Histogram = Histogram()
     """From the beginning of a connect to a connection that is set up, of those that succeeded."""
@@ -133,7 +135,6 @@ class Counts:
     """What has happened in a pool. Guarded by its lock."""
 
     __slots__ = (
-        "checkouts",
         "connects",
         "discards",
         "failed_connects",
@@ -144,6 +145,6 @@ class Counts:
     )
 
     def __init__(self) -> None:
-        self.checkouts = self.timeouts = self.failed_connects = self.reclaims = 0
+        self.timeouts = self.failed_connects = self.reclaims = 0
         self.discards: Counter[str] = Counter()
         self.waits, self.uses, self.connects = Times(), Times(), Times()

@@ -16,8 +16,8 @@ MUTANTS = {
         "        except Exception:\n            with self._lock:\n",
     ),
     "a killed waiter stays in the queue": (
-        "                self._waiting.pop(checkout, None)\n            if checkout.session",
-        "                pass\n            if checkout.session",
+        "                self._waiting.pop(checkout, None)\n                checkout.waiter",
+        "                checkout.waiter",
     ),
     "a waiter that was served when it was killed keeps its slot": (
         "            if checkout.session is not None:  # served",

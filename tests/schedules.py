@@ -215,9 +215,8 @@ class Run:
         yield "each opening slot has its connect", stats.opening == tasks["_open"]
         yield "each closing slot has its end", stats.closing == tasks["_end"]
         yield "the server sees no more than MAX_CONNS", self.world.open_sessions() <= stats.size
-        returned, discarded = stats.use_time.count, sum(stats.discards.values())
-        yield "each loan counts once", stats.checkouts == returned + stats.in_use
-        yield "each end counts once", stats.connects == stats.idle + stats.in_use + discarded
+        ends = sum(stats.discards.values())
+        yield "each end counts once", stats.connects == stats.idle + stats.in_use + ends
 
     def _waiting(self) -> Iterator[tuple[str, bool]]:
         stats, failing = self.pool.stats(), self.pool._backoff.failures > 0

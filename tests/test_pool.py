@@ -12,6 +12,7 @@ import pytest
 from django.db import OperationalError
 
 from django_db_geventpool import hubs
+from django_db_geventpool.checkout import Checkout
 from django_db_geventpool.drivers import State
 from django_db_geventpool.errors import PoolClosed, PoolError, PoolTimeout
 from django_db_geventpool.hubs import READ
@@ -303,11 +304,25 @@ def test_a_checkout_that_was_given_back_can_be_used_again(pool: Any) -> None:
     borrower.give()
     checkout.pool.acquire(checkout)
     assert checkout.connection is connection
-    with pytest.raises(PoolError, match="has a connection already"):
+    with pytest.raises(PoolError, match="in use already"):
         checkout.pool.acquire(checkout)
     assert checkout.pool.stats().in_use == 1
     checkout.pool.release(checkout)
     assert checkout.pool.stats().idle == 1
+
+
+def test_a_checkout_that_waits_cannot_be_used_by_another(pool: Any) -> None:
+    single = pool(MAX_CONNS=1)
+    holder, waiting = Borrower(single), Borrower(single)
+    holder.take()
+    checkout = Checkout(single, waiting, waiting.opener)
+    task = spawn(single.acquire, checkout)
+    until(lambda: single.stats().waiting == 1)
+    with pytest.raises(PoolError, match="in use already"):
+        single.acquire(checkout)
+    holder.give()
+    assert task.result() is checkout
+    single.release(checkout)
 
 
 def test_closing_sends_waiters_away_and_closes_held_connections_on_return(pool: Any) -> None:

@@ -71,6 +71,22 @@ def test_a_wrapper_on_top_is_told_that_another_session_is_to_come(
     assert not is_held(one)
 
 
+def test_a_wrapper_on_top_may_ask_the_database_when_it_is_told(
+    one: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrapper = one.connection
+    close = wrapper.close
+
+    def close_asking() -> None:
+        with wrapper.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock_all()")
+        close()
+
+    monkeypatch.setattr(wrapper, "close", close_asking)
+    assert one.query("SELECT 1") == 1
+    assert not is_held(one)
+
+
 def test_after_an_orm_query_nobody_holds_it(one: Any) -> None:
     assert list(items(one).filter(name="nobody")) == []
     assert not is_held(one)

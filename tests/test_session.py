@@ -31,6 +31,15 @@ def twice(database: Any, sql: str) -> list[Any]:
     return answers
 
 
+def test_a_wrapper_whose_settings_change_gets_another_connection(database: Any) -> None:
+    one = database(MAX_CONNS=2)
+    one.query("SELECT 1")
+    one.connection.close()
+    one.connection.settings_dict["OPTIONS"]["application_name"] = "another"
+    assert one.query("SHOW application_name") == "another"
+    one.connection.close()
+
+
 def test_time_zone_holds(database: Any) -> None:
     one = database({"TIME_ZONE": "Asia/Tokyo"}, MAX_CONNS=1)
     assert twice(one, "SHOW timezone") == ["Asia/Tokyo"] * 2

@@ -84,8 +84,9 @@ def test_a_session_that_the_server_has_ended_is_counted_as_gone(world: World) ->
     use(world, pool)
     world.sessions[0].end()
     use(world, pool)
-    assert pool.stats().discards == {"gone": 1}
-    assert pool.stats().connects == 2
+    stats = pool.stats()
+    assert (stats.discards, stats.connects, stats.checkouts) == ({"gone": 1}, 2, 2)
+    assert stats.use_time.count == 2
 
 
 def test_what_comes_back_broken_is_counted_as_unfit(world: World) -> None:

@@ -19,7 +19,9 @@ Request = Callable[[int], None]
 
 
 def prepare(told: dict[str, Any]) -> Callable[[int], dict[str, float]]:
-    """``arguments``: whether the greenlets live ``long``, as persistent connections need it."""
+    """``arguments``: whether the greenlets live ``long``, as persistent connections need it, or
+    new ones get a connection ``handed`` on by the one before.
+    """
     site.configure(told)
     read = site.make_read()
 
@@ -27,7 +29,12 @@ def prepare(told: dict[str, Any]) -> Callable[[int], dict[str, float]]:
         read(number)
         site.end_request()
 
-    serve = Crew(request).serve if told["arguments"].get("long") else partial(anew, request)
+    if told["arguments"].get("long"):
+        serve = Crew(request).serve
+    elif told["arguments"].get("handed"):
+        serve = partial(anew, site.handing_on(request))
+    else:
+        serve = partial(anew, request)
 
     def run(count: int) -> dict[str, float]:
         with (clock := Clock()):

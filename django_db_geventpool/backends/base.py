@@ -77,7 +77,8 @@ class PooledDatabaseWrapper(EarlyRelease):
             self.connection = None
             self._give_back()
         pool, opener = registry.pool_for(self)
-        checkout, self._last_checkout = self._last_checkout, None
+        # In one step: threads may share a wrapper.
+        checkout: Checkout | None = vars(self).pop("_last_checkout", None)
         if checkout is None or checkout.opener is not opener:
             checkout = Checkout(pool, self, opener)
         self._checkout = pool.acquire(checkout)
@@ -208,4 +209,5 @@ class PooledDatabaseWrapper(EarlyRelease):
     def let_go(self) -> None:
         """See :class:`django_db_geventpool.checkout.Borrower`."""
         self.connection = None
-        self._checkout = self._last_checkout = None
+        self._checkout = None
+        vars(self).pop("_last_checkout", None)  # whose end is noted already

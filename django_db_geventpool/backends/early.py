@@ -70,7 +70,6 @@ class EarlyRelease(postgresql.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._checkout: Checkout | None = None
-        self._last_checkout: Checkout | None = None  # for the next time
         self._early = False  # while connected, and if the pool's settings say so
         self._pinned = False  # of this connection: its session is not like others any more
         self._holds = 0
@@ -119,9 +118,11 @@ class EarlyRelease(postgresql.DatabaseWrapper):
         """Give the connection back, if nothing needs it any more."""
         if self._is_free():
             hooks = self.run_on_commit  # close() throws them away
+            self._steps += 1  # what a subclass asks the database in its close() is one of them
             try:
                 self.close()  # not _close(): a subclass forgets there what it has set in a session
             finally:
+                self._steps -= 1
                 self.run_on_commit = hooks
 
     def _is_free(self, open_cursors: int = 0) -> bool:

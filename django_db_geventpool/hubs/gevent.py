@@ -54,11 +54,7 @@ class GeventWaiter(_hub.Waiter):  # type: ignore[type-arg]
                 waits.stop()
 
     def wake(self) -> None:
-        hub = self.hub
-        if get_hub() is hub:
-            hub.loop.run_callback(self.switch, None)
-        else:
-            hub.loop.run_callback_threadsafe(self.switch, None)
+        run_soon(self.hub, self.switch, None)
 
 
 make_waiter = GeventWaiter
@@ -83,7 +79,8 @@ class _Waits:
     def stop(self) -> None:
         self._timer.close()
         self.is_ticking = False
-        _waits.pop(self._key, None)
+        if _waits.get(self._key) is self:
+            del _waits[self._key]
 
     def _ring(self) -> None:
         self._timer.close()

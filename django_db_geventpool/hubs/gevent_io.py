@@ -114,7 +114,9 @@ def end_waits(fd: int, error: Exception) -> None:
     for hub, throw in waits:
         run_soon(hub, throw, error)
     if waits:
-        _ending[fd] = error  # whoever is woken by something else before that would wait again
+        # Whoever is woken by something else before that would wait again. (A new owner of the
+        # number would be sent away too; but those of a pool connect in other greenlets, later.)
+        _ending[fd] = error
         try:
             gevent.sleep(0)
         finally:

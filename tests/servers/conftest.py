@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -47,17 +47,15 @@ def programs(folder: Path, observer: Any, database: str, told: IO[str]) -> Itera
     They have ended after the block, and have left no session on the server.
     """
     all_of_them: list[Running] = []
+    with ExitStack() as ends:
 
-    def run(*command: object, **environ: str) -> Running:
-        one = Running(command, folder, observer, database, environ, told)
-        all_of_them.append(one)
-        return one
+        def run(*command: object, **environ: str) -> Running:
+            one = Running(command, folder, observer, database, environ, told)
+            all_of_them.append(one)
+            ends.callback(one.end)
+            return one
 
-    try:
         yield run
-    finally:
-        for one in all_of_them:
-            one.end()
     until(lambda: not any(one.sessions() for one in all_of_them))
 
 

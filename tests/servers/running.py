@@ -48,6 +48,7 @@ class Running:
         number = next(_numbers)
         self.name = f"site_{os.getpid()}_{number}"
         self._observer, self._told = observer, told
+        self._is_over = False
         self._log = folder / f"log{number}"
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "DJANGO"))}
         with self._log.open("wb") as log:
@@ -152,7 +153,10 @@ class Running:
         return self.wait()
 
     def end(self) -> None:
-        """Politely, then with whatever it has started."""
+        """Politely, then with whatever it has started. The second time nothing is left to do."""
+        if self._is_over:
+            return
+        self._is_over = True
         try:
             if self.process.poll() is None:
                 self.stop()

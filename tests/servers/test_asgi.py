@@ -46,7 +46,7 @@ def test_a_client_that_hangs_up_costs_no_slot(start: Start, path: str) -> None:
     host, _, port = site.address.partition(":")
     clients = [socket.create_connection((host, int(port))) for _ in range(5)]
     for client in clients:
-        client.sendall(f"GET {path}?seconds=1 HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        client.sendall(f"GET {path}?seconds=5 HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
     until(lambda: len(site.sessions("active")) == 3 and site.get("/stats/")["waiting"] == 2)
     for client in clients:
         client.close()
