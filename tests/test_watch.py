@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from threading import Event
 from typing import Any
@@ -46,10 +47,12 @@ def test_whoever_holds_a_connection_is_named_with_its_request_and_where_it_is(
     task = spawn(handler)
     until(lambda: one.pool.holders())
     (holder,) = one.pool.holders()
-    if HUB != "threads":  # whose contexts nobody else can see
+    is_seen = sys.implementation.name != "pypy"  # which does not show a greenlet at rest
+    if HUB != "threads" and is_seen:  # a thread does not show its context
         assert holder.request == "GET /a%0Ab"
         assert holder.who == f"{holder.name} (GET /a%0Ab)"
-    assert "in handler" in holder.stack
+    if HUB == "threads" or is_seen:
+        assert "in handler" in holder.stack
     assert holder.seconds >= 0
     go_on.set()
     task.result()

@@ -45,6 +45,8 @@ def owner_of_greenlet(one: Any, current: object) -> Owner:
     name = getattr(one, "name", None) or f"{type(one).__name__} {id(one):#x}"
     if one is current:
         return Owner(name, sys._getframe(1), copy_context())
+    if sys.implementation.name == "pypy":  # the frames of a greenlet at rest lead in a circle there
+        return Owner(name)
     return Owner(name, one.gr_frame, one.gr_context)
 
 
