@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,6 +20,10 @@ from ..scripts import ROOT
 from ..tasks import until
 from .running import PYTHON, Running, Start
 from .versions import PACKAGES
+
+
+# What was started in the background of a shell ignores Ctrl-C, and so would whatever we start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
