@@ -21,7 +21,6 @@ from ..tasks import until
 from .running import PYTHON, Running, Start
 from .versions import PACKAGES
 
-
 # What was started in the background of a shell ignores Ctrl-C, and so would whatever we start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
