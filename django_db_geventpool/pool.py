@@ -70,7 +70,7 @@ class Pool(Slots):
         """
         if self._lock._is_owned():
             raise PoolError(f"pool {self.name!r}: a connection was asked for by a finalizer")
-        checkout.asked_at = 0.0
+        asked_at = 0.0
         while True:
             with self._lock:
                 if checkout.session is not None or checkout.waiter is not None:
@@ -81,7 +81,7 @@ class Pool(Slots):
                 if session is not None:
                     self._lend(session, checkout, self._hub.monotonic())
                 else:
-                    checkout.asked_at = checkout.asked_at or self._hub.monotonic()
+                    checkout.asked_at = asked_at = asked_at or self._hub.monotonic()
                     checkout.waiter = self._hub.make_waiter()
                     self._waiting[checkout] = None
                     todo = [] if self._all_are_held() else self._plan()

@@ -198,6 +198,7 @@ class Session:
         self._end_waits()  # first: from here on what the server says is read here
         if self.state not in (State.READY, State.DIRTY):
             self._stop(deadline)
+            self._end_waits()  # somebody may have begun meanwhile
         self.connection.close()
         while not self._gone() and (left := deadline - self._hub.monotonic()) > 0:
             self._hub.wait_io(self._fd, READ, left)

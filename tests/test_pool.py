@@ -270,6 +270,24 @@ def test_whoever_waits_on_a_dropped_connection_is_sent_away_before_its_answer_is
     assert waiting_at_cancel == [[]]
 
 
+@greenlets_only
+def test_whoever_begins_to_wait_on_a_connection_that_is_being_ended_is_sent_away(pool: Any) -> None:
+    borrower = Borrower(pool(MAX_CONNS=1))
+    connection = borrower.take()
+    connection.state, connection.deaf_to_cancels = State.BUSY, 100
+    others: list[Any] = []
+
+    def begin() -> None:
+        if not others:
+            others.append(spawn(hubs.load().wait_io, connection.fileno(), READ, 60))
+
+    connection.on_cancel = begin
+    borrower.give()
+    borrower.use()
+    (other,) = others
+    assert "was given back" in str(other.error())
+
+
 def test_a_rollback_that_fails_drops_the_connection_and_raises_nothing(
     pool: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
