@@ -15,6 +15,8 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.expected_conditions import url_contains
+from selenium.webdriver.support.ui import WebDriverWait
 
 from matrix.cells import cells
 from matrix.page import page
@@ -248,7 +250,8 @@ def test_an_address_can_name_a_cell(show: Any) -> None:
     browser = show(made_up.record(), fragment=f"#{FIRST}")
     assert opened(browser) == [f"details-{FIRST}"]
     browser.find_element(By.ID, FIRST).send_keys(Keys.ARROW_DOWN)
-    assert browser.current_url.endswith("#py39-django42-psycopg3")
+    # The browser tells of what was opened in a task of its own, later than the key is answered.
+    WebDriverWait(browser, 10).until(url_contains("#py39-django42-psycopg3"))
 
 
 def test_on_paper_are_the_tables_and_the_failures(show: Any) -> None:
