@@ -54,6 +54,11 @@ class Pool(Slots):
         self._leaks = LeakWatch(self, config.leak_threshold, hub)
         self._exhaustion = ExhaustionWatch(self, hub)
 
+    @property
+    def hub(self) -> Hub:
+        """What it waits on."""
+        return self._hub
+
     def __repr__(self) -> str:
         return f"<Pool {self.name!r}: {self.stats()}>"
 

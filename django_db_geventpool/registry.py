@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from collections.abc import Callable
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,8 @@ class _Entry:
 # Only held for a moment and never across I/O or a switch.
 _lock = threading.Lock()
 _entries: dict[str, _Entry] = {}
+# What wants to know when this process opens a pool.
+_watchers: list[Callable[[Pool], object]] = []
 # Those of the parent process: its greenlets, which the child has too, may stand in their midst.
 _inherited: list[object] = []
 
@@ -98,7 +101,25 @@ def _open(alias: str, settings: dict[str, Any]) -> _Entry:
             entry = _entries[alias] = _Entry(Pool(alias, config, hub, driver))
         # Else the same one again: what is still held of it counts within the limit.
         entry.pool.open()
+    for watcher in _watchers:
+        watcher(entry.pool)
     return entry
+
+
+def pools() -> list[Pool]:
+    """Those of this process: of each alias that has been used, closed ones included."""
+    return [entry.pool for entry in list(_entries.values())]
+
+
+def watch(watcher: Callable[[Pool], object]) -> None:
+    """Call *watcher* with each pool that is there, and from now on with each that is opened.
+
+    In this process and in its children, until it ends. It must not wait.
+    """
+    if watcher not in _watchers:
+        _watchers.append(watcher)
+    for pool in pools():
+        watcher(pool)
 
 
 def close(alias: str) -> None:

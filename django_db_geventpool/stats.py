@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 #: Upper ends of a histogram's buckets, in seconds; there is one more bucket for what took longer.
 BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -24,6 +25,10 @@ class Histogram:
     @property
     def count(self) -> int:
         return sum(self.counts)
+
+    def __add__(self, other: Histogram) -> Histogram:
+        counts = tuple(map(operator.add, self.counts, other.counts))
+        return Histogram(counts, self.total + other.total)
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,13 @@ class PoolStats:
     def connects(self) -> int:
         """How many connections were opened."""
         return self.connect_time.count
+
+    def __add__(self, other: PoolStats) -> PoolStats:
+        """Of several pools, for example those of all workers, together."""
+        names = [each.name for each in fields(self) if each.name != "discards"]
+        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
+        discards = dict(Counter(self.discards) + Counter(other.discards))
+        return PoolStats(discards=discards, **sums)
 
     def __str__(self) -> str:
         return (

@@ -43,7 +43,8 @@ class Holder:
     """Of the greenlet or thread."""
 
     request: str
-    """``GET /path/``, if it serves a request. Known where LEAK_THRESHOLD is set for some pool."""
+    """``GET /path/``, if it serves a request. Known where LEAK_THRESHOLD is set for some pool, and
+    where contrib.monitor is in use."""
 
     stack: str
     """Where it is now, as a traceback shows it; empty if LEAK_THRESHOLD is not set."""
@@ -62,7 +63,7 @@ class LeakWatch:
         self._hub = hub
         self._is_set = False
         if threshold is not None:
-            request_started.connect(_remember, dispatch_uid="django_db_geventpool.watch")
+            remember_requests()
 
     def lent(self) -> None:
         """A connection has been lent: look after it in time."""
@@ -138,6 +139,11 @@ class ExhaustionWatch:
                 "pool %r is exhausted: somebody has waited %.1f s for a connection (%s)",
                 *(pool.name, seconds, pool.stats()),
             )
+
+
+def remember_requests() -> None:
+    """From now on, which request each greenlet or thread serves."""
+    request_started.connect(_remember, dispatch_uid="django_db_geventpool.watch")
 
 
 def _remember(

@@ -48,6 +48,8 @@ if DEMO_ENGINE.startswith("django_db_geventpool."):
     OPTIONS.update(MAX_CONNS=DEMO_MAX_CONNS, REUSE_CONNS=DEMO_REUSE_CONNS)
 DATABASES = {"default": {"ENGINE": DEMO_ENGINE, **SERVER.django, "OPTIONS": OPTIONS}}
 
+DJANGO_DB_GEVENTPOOL = {"ACCESS": "anyone"}  # /pool/ shows the pools: of a demo, to everybody
+
 DEBUG = os.environ.get("DEMO_DEBUG", "").lower() in ("1", "true", "yes", "on")
 SECRET_KEY = "a demo keeps no secrets, so everybody may know this key"
 ALLOWED_HOSTS = ["*"]

@@ -1,0 +1,105 @@
+"""What one process tells of its pools, as what JSON can say, and what several of them add up to."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Union
+
+from ... import registry
+from ...pool import Pool
+from ...stats import Histogram, PoolStats
+from ..metrics import Pools
+
+Snapshot = Mapping[str, Any]
+Row = tuple[Union[int, float], ...]
+
+#: Seconds from one sample to the next, and how many are kept: five minutes.
+INTERVAL, SAMPLES = 1.0, 300
+#: What a sample consists of: Unix time in seconds, what is then, and what has happened until then.
+COLUMNS = (
+    *("at", "in_use", "idle", "opening", "closing", "waiting"),
+    *("checkouts", "waits", "timeouts", "failed_connects"),
+)
+
+
+class Recorder:
+    """Takes this process's snapshots, and keeps the samples of the last minutes."""
+
+    def __init__(self) -> None:
+        self._started = time.time()
+        self._samples: dict[str, deque[Row]] = {}
+
+    def take(self) -> Snapshot:
+        now = time.time()
+        return {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "program": _program(),
+            "started": round(self._started, 3),
+            "at": round(now, 3),
+            "pools": {pool.name: self._pool(pool, now) for pool in registry.pools()},
+        }
+
+    def _pool(self, pool: Pool, now: float) -> dict[str, Any]:
+        stats = pool.stats()
+        samples = self._samples.setdefault(pool.name, deque(maxlen=SAMPLES))
+        # In between, for somebody who has just asked, the last one stays.
+        if not samples or now - samples[-1][0] >= INTERVAL / 2:
+            row = (getattr(stats, name) for name in COLUMNS[1:])
+            samples.append((round(now, 2), *row))
+        return {
+            "hub": pool.hub.NAME,
+            "release": pool.config.release,
+            "reuse_conns": pool.config.reuse_conns,
+            "min_conns": pool.config.min_conns,
+            "leak_threshold": pool.config.leak_threshold,
+            "stats": asdict(stats),
+            "holders": [asdict(holder) for holder in pool.holders()],
+            "samples": list(samples),
+        }
+
+
+def _program() -> str:
+    """Its name; not its arguments, which may be secret."""
+    path = Path(sys.argv[0])
+    return path.parent.name if path.name == "__main__.py" else path.name
+
+
+def pools_of(snapshot: Snapshot) -> dict[str, Pools]:
+    """By the name of the pool."""
+    return {name: _read(pool) for name, pool in snapshot["pools"].items()}
+
+
+def add_up(all_of_them: Iterable[Mapping[str, Pools]]) -> dict[str, Pools]:
+    """By the name of the pool, those of several processes."""
+    sums: dict[str, Pools] = {}
+    for each in all_of_them:
+        for name, pools in each.items():
+            sums[name] = sums[name] + pools if name in sums else pools
+    return sums
+
+
+def as_json(pools: Mapping[str, Pools]) -> dict[str, Any]:
+    return {
+        name: {
+            "reuse_conns": each.idle_max,
+            "min_conns": each.idle_min,
+            "stats": asdict(each.stats),
+        }
+        for name, each in pools.items()
+    }
+
+
+def _read(pool: Mapping[str, Any]) -> Pools:
+    stats: dict[str, Any] = {
+        name: Histogram(tuple(value["counts"]), value["total"]) if name.endswith("_time") else value
+        for name, value in pool["stats"].items()
+    }
+    return Pools(PoolStats(**stats), pool["reuse_conns"], pool["min_conns"])

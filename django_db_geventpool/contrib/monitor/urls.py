@@ -1,0 +1,18 @@
+"""``path("pool/", include("django_db_geventpool.contrib.monitor.urls"))``."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from . import publisher, views
+
+app_name = "geventpool"
+urlpatterns = [
+    path("", views.page, name="page"),
+    path("page.js", views.script, name="script"),
+    path("page.css", views.style, name="style"),
+    path("status.json", views.status, name="status"),
+    path("metrics", views.metrics, name="metrics"),
+]
+
+publisher.begin()

@@ -1,0 +1,109 @@
+"""The pools of this process as OpenTelemetry metrics; extra ``[otel]``.
+
+Each process exports its own, as with all of OpenTelemetry: call :func:`instrument` where its SDK is
+set up, after a fork (gunicorn's ``post_fork``, Celery's ``worker_process_init``). The site itself
+needs the API alone, and without an SDK nothing happens.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Iterator
+from math import inf, nextafter
+from typing import Any
+
+from opentelemetry import metrics as api
+
+from .. import __version__, registry
+from ..stats import BOUNDS, Histogram
+from .metrics import COUNTERS, GAUGES, HISTOGRAMS, POOL_NAME, Metric, Pools
+
+_NOTHING = Histogram()
+# The ends of each bucket; a bound itself belongs to the bucket that it is the upper end of.
+_LOWER = (0.0, *(nextafter(bound, inf) for bound in BOUNDS))
+_UPPER = (*BOUNDS, _LOWER[-1])
+
+
+def instrument(meter_provider: api.MeterProvider | None = None) -> None:
+    """Tell *meter_provider*, the global one if it is None, of the pools of this process.
+
+    Nothing is done on the path of a checkout: the pool counts anyway, and is asked when the SDK
+    collects. Call it once for each provider.
+    """
+    meter = api.get_meter("django_db_geventpool", __version__, meter_provider)
+    for metric in GAUGES:
+        meter.create_observable_up_down_counter(*_how(metric))
+    for metric in COUNTERS:
+        meter.create_observable_counter(*_how(metric))
+    times = _Times(meter)
+    # Asked like any other, it lets the histograms catch up, and is a figure by itself.
+    meter.create_observable_counter(
+        "django_db_geventpool.checkouts",
+        [times.catch_up],
+        "{connection}",
+        "How often a connection was lent.",
+    )
+
+
+def _pools() -> Iterator[tuple[str, Pools]]:
+    for pool in registry.pools():
+        yield pool.name, Pools.of(pool.config, pool.stats())
+
+
+def _how(metric: Metric) -> tuple[str, list[Callable[[Any], Iterable[api.Observation]]], str, str]:
+    def observe(_: api.CallbackOptions) -> Iterator[api.Observation]:
+        for name, pools in _pools():
+            for value, attributes in metric.read(pools):
+                yield api.Observation(value, {POOL_NAME: name, **attributes})
+
+    return metric.name, [observe], metric.unit, metric.help
+
+
+class _Times:
+    """The pool's histograms, brought into instruments that only take one value after the other."""
+
+    def __init__(self, meter: api.Meter) -> None:
+        self._told: dict[tuple[str, str], Histogram] = {}
+        self._instruments = [
+            (
+                metric,
+                meter.create_histogram(
+                    *(metric.name, metric.unit, metric.help),
+                    explicit_bucket_boundaries_advisory=BOUNDS,
+                ),
+            )
+            for metric in HISTOGRAMS
+        ]
+
+    def catch_up(self, _: api.CallbackOptions) -> Iterator[api.Observation]:
+        for name, pools in _pools():
+            for metric, instrument in self._instruments:
+                now, before = metric.read(pools), self._told.get((metric.name, name), _NOTHING)
+                if now.count < before.count:  # a new pool, or a forked process
+                    before = _NOTHING
+                self._told[metric.name, name] = now
+                for seconds in values(since(before, now)):
+                    instrument.record(seconds, {POOL_NAME: name})
+            yield api.Observation(pools.stats.checkouts, {POOL_NAME: name})
+
+
+def since(before: Histogram, now: Histogram) -> Histogram:
+    counts = tuple(new - old for old, new in zip(before.counts, now.counts))
+    return Histogram(counts, now.total - before.total)
+
+
+def values(histogram: Histogram) -> Iterator[float]:
+    """As many values as it has counted, each in its bucket, with its total: as good as the real.
+
+    Each lies at the same part of its bucket's width. What is longer than the last bound takes what
+    is left of the total.
+    """
+    beyond = histogram.counts[-1]
+    least = sum(map(operator.mul, histogram.counts, _LOWER))
+    room = sum(map(operator.mul, histogram.counts, _UPPER)) - least
+    part = min(1.0, max(0.0, (histogram.total - least) / room)) if room > 0 else 0.0
+    rest = max(0.0, histogram.total - least - part * room) / beyond if beyond else 0.0
+    for count, low, high in zip(histogram.counts, _LOWER, _UPPER):
+        value = low + part * (high - low) + (rest if low == _LOWER[-1] else 0.0)
+        for _ in range(count):
+            yield value
