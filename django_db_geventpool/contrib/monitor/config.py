@@ -40,15 +40,12 @@ class MonitorConfig:
 
     @property
     def folder(self) -> Path:
+        """Where this process publishes."""
         if self.group_dir is not None:
             return self.group_dir
-        return _base() / (str(os.getpgrp()) if hasattr(os, "getpgrp") else str(os.getpid()))
-
-
-def _base() -> Path:
-    """Of this user: others can write there, too."""
-    user = str(os.getuid()) if hasattr(os, "getuid") else "user"
-    return Path(tempfile.gettempdir()) / f"django-db-geventpool-{user}"
+        user = os.getuid() if hasattr(os, "getuid") else "user"
+        number = os.getpgrp() if hasattr(os, "getpgrp") else os.getpid()
+        return Path(tempfile.gettempdir()) / f"django-db-geventpool-{user}" / str(number)
 
 
 def _access(value: Any) -> str | Callable[[HttpRequest], bool]:
@@ -66,9 +63,25 @@ def _access(value: Any) -> str | Callable[[HttpRequest], bool]:
 def _folder(value: Any) -> Path | None:
     if value is None:
         return None
-    if isinstance(value, (str, os.PathLike)) and Path(value).is_absolute():
-        return Path(value)
-    raise _error("GROUP_DIR", value, "an absolute path, or None")
+    accepted = "the absolute path of a directory that only this user can write to, or None"
+    if not isinstance(value, (str, os.PathLike)) or not Path(value).is_absolute():
+        raise _error("GROUP_DIR", value, accepted)
+    try:
+        make_private(Path(value))
+    except OSError as error:
+        raise _error("GROUP_DIR", value, f"{accepted} ({error})") from None
+    return Path(value)
+
+
+def make_private(folder: Path) -> None:
+    """A directory of this user's, to which nobody else can write.
+
+    :raises OSError: if it cannot be that.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & 0o022):
+        raise PermissionError(f"{folder} is not this user's, or others can write to it")
 
 
 def _error(key: str, value: object, accepted: str) -> ImproperlyConfigured:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..metrics import Pools
+from .config import make_private
 from .snapshot import Snapshot, add_up, as_json, pools_of
 
 fcntl: Any
@@ -52,7 +53,7 @@ class Group:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        _make(folder)
+        make_private(folder)
         with _locked(folder) as is_ours:
             if is_ours:
                 self._bury()
@@ -81,8 +82,6 @@ class Group:
         files = self._files()
         names, ended = self._ended()
         dead = {name: each for name, each in files.items() if not _lives(each)}
-        if files and len(dead) == len(files) and _is_abandoned(self.folder):
-            names, ended, dead = [*names, *dead], {}, {}  # an earlier group of the same number
         sums = add_up([ended, *(_what_is_left(dead[name]) for name in dead.keys() - set(names))])
         names = [*names, *dead][-_REMEMBERED:]
         if names:
@@ -111,7 +110,7 @@ class Group:
         try:
             part.write_text(json.dumps(content), "utf-8")
         except FileNotFoundError:  # somebody tidies the temporary directory
-            _make(self.folder)
+            make_private(self.folder)
             part.write_text(json.dumps(content), "utf-8")
         part.replace(self.folder / name)
 
@@ -121,13 +120,6 @@ def tidy_up(base: Path) -> None:
     for folder in base.iterdir():
         if _is_abandoned(folder):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _make(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & 0o022):
-        raise PermissionError(f"{folder} is not this user's, or others can write to it")
 
 
 def _is_abandoned(folder: Path) -> bool:

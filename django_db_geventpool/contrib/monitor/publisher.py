@@ -6,12 +6,14 @@ import atexit
 import logging
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ... import registry, watch
 from ...hubs import Hub
 from ...pool import Pool
 from ..metrics import Pools
-from .config import MonitorConfig
+from .config import MonitorConfig, make_private
 from .group import Group, Reading, tidy_up
 from .snapshot import INTERVAL, Recorder, Snapshot
 
@@ -19,22 +21,15 @@ logger = logging.getLogger("django_db_geventpool")
 
 
 class Publisher:
-    """Of one process: a forked child begins anew."""
+    """Of one process. Making one does nothing yet."""
 
     def __init__(self, config: MonitorConfig) -> None:
-        self.pid = os.getpid()
+        self._config = config
+        self._pid = os.getpid()
         self._recorder = Recorder()
         self._due = 0.0
-        self._has_warned = False
         self._group: Group | None = None
-        try:
-            self._group = Group(config.folder)
-            if config.group_dir is None:
-                tidy_up(config.folder.parent)
-        except OSError as error:
-            if config.group_dir is not None:
-                raise
-            self._warn(error)
+        self._has_warned = False
 
     def keep_on(self, hub: Hub) -> None:
         """See to it that the next snapshot is published in time. Never waits."""
@@ -45,44 +40,54 @@ class Publisher:
     def publish(self) -> Snapshot:
         """Now; the snapshot."""
         snapshot = self._recorder.take()
-        if self._group is not None and snapshot["pools"]:
-            try:
-                self._group.publish(snapshot)
-            except OSError as error:
-                self._warn(error)
+        if snapshot["pools"]:
+            with self._telling_of_trouble():
+                self._joined().publish(snapshot)
         return snapshot
 
     def read(self) -> Reading:
         """What the group has, this process at this moment included."""
         for pool in registry.pools():
             self.keep_on(pool.hub)
-        mine = self.publish()
-        if self._group is not None:
-            try:
-                return self._group.read()
-            except OSError as error:
-                self._warn(error)
-        return Reading([mine], {})
+        reading = Reading([self.publish()], {})
+        with self._telling_of_trouble():
+            reading = self._joined().read()
+        return reading
+
+    def _joined(self) -> Group:
+        if self._group is None:
+            folder = self._config.folder
+            if self._config.group_dir is None:
+                make_private(folder.parent)
+                tidy_up(folder.parent)
+            self._group = Group(folder)
+        return self._group
 
     def _tick(self, hub: Hub) -> None:
-        if os.getpid() != self.pid:
+        if os.getpid() != self._pid:
             return  # in a child, whose timers are those of its parent
         self.publish()
         self._due = time.monotonic() + INTERVAL
         hub.call_later(INTERVAL, lambda: hub.spawn(self._tick, hub))
 
-    def _warn(self, error: OSError) -> None:
-        if not self._has_warned:
-            self._has_warned = True
-            logger.warning(
-                "the pools of this process are not shown to others: %s. "
-                "DJANGO_DB_GEVENTPOOL['GROUP_DIR'] names a directory of your own.",
-                error,
-            )
+    @contextmanager
+    def _telling_of_trouble(self) -> Iterator[None]:
+        """A full disk, or a directory of somebody else's, is no reason to fail; told once."""
+        try:
+            yield
+        except OSError as error:
+            if not self._has_warned:
+                self._has_warned = True
+                logger.warning(
+                    "the pools of this process are not shown beside those of others: %s. "
+                    "DJANGO_DB_GEVENTPOOL['GROUP_DIR'] can name a directory of the site's own.",
+                    error,
+                )
 
 
 _config: MonitorConfig | None = None
-_publisher: Publisher | None = None
+# By pid: a forked child begins anew.
+_publishers: dict[int, Publisher] = {}
 
 
 def begin() -> None:
@@ -100,12 +105,10 @@ def begin() -> None:
 
 def current() -> Publisher:
     """That of this process."""
-    global _publisher
     begin()
     assert _config is not None
-    if _publisher is None or _publisher.pid != os.getpid():
-        _publisher = Publisher(_config)
-    return _publisher
+    # One step, so that threads get the same one: each would be counted.
+    return _publishers.setdefault(os.getpid(), Publisher(_config))
 
 
 def totals() -> dict[str, Pools]:
@@ -118,5 +121,6 @@ def _opened(pool: Pool) -> None:
 
 
 def _at_exit() -> None:
-    if _publisher is not None and _publisher.pid == os.getpid():
-        _publisher.publish()  # what has happened in the last second counts, too
+    mine = _publishers.get(os.getpid())
+    if mine is not None:
+        mine.publish()  # what has happened in the last second counts, too

@@ -1,0 +1,444 @@
+"""What processes tell each other of their pools, and who may see it: contrib.monitor."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
+from typing import Any, Callable
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.base import BaseHandler
+from django.core.signals import request_started
+from django.db import connections
+from django.http import HttpResponse
+from django.test import RequestFactory, override_settings
+
+from django_db_geventpool import registry
+from django_db_geventpool.contrib.monitor import publisher, snapshot, views
+from django_db_geventpool.contrib.monitor.config import MonitorConfig
+from django_db_geventpool.contrib.monitor.group import SILENCE, Group
+from django_db_geventpool.stats import BOUNDS
+
+from .plugin_hub import HUB
+from .scripts import run
+from .tasks import spawn, until
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "group"
+
+
+@pytest.fixture
+def ended_pid() -> int:
+    """Of a process that is no more."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    return process.pid
+
+
+@pytest.fixture
+def monitored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """As in a process that has just included the URLs; the directory of its group."""
+    monkeypatch.setattr(publisher, "_config", None)
+    monkeypatch.setattr(publisher, "_publishers", {})
+    monkeypatch.setattr(registry, "_watchers", [])
+    with override_settings(DJANGO_DB_GEVENTPOOL={"GROUP_DIR": folder, "ACCESS": "anyone"}):
+        yield folder
+    request_started.disconnect(dispatch_uid="django_db_geventpool.watch")
+
+
+def told(pid: int, at: float | None = None, host: str = os.uname().nodename, **stats: Any) -> Any:
+    """A snapshot of a process with one pool."""
+    times = {"counts": [1] + [0] * len(BOUNDS), "total": 0.5}
+    numbers = dict.fromkeys(("size", "idle", "in_use", "opening", "closing", "waiting"), 0)
+    stats = {**numbers, "wait_time": times, "discards": {"idle": 1}, **stats}
+    pool = {"reuse_conns": 2, "min_conns": 1, "stats": stats, "holders": [], "samples": []}
+    at = time.time() if at is None else at
+    return {"host": host, "pid": pid, "started": at, "at": at, "pools": {"default": pool}}
+
+
+def total(group: Group) -> Any:
+    """Of the only pool, over all processes."""
+    return group.read().totals()["default"]
+
+
+# -- the group
+
+
+def test_the_processes_of_a_group_are_added_up(folder: Path) -> None:
+    group = Group(folder)
+    group.publish(told(os.getpid(), size=4, in_use=3, checkouts=10))
+    group.publish(told(os.getppid(), size=4, in_use=4, waiting=2, checkouts=5))
+    assert [each["pid"] for each in group.read().living] == [os.getpid(), os.getppid()]
+    sums = total(group)
+    assert (sums.stats.size, sums.stats.in_use, sums.stats.waiting) == (8, 7, 2)
+    assert (sums.stats.checkouts, sums.stats.discards) == (15, {"idle": 2})
+    assert (sums.stats.wait_time.counts[0], sums.stats.wait_time.total) == (2, 1.0)
+    assert (sums.idle_max, sums.idle_min) == (4, 2)
+
+
+def test_what_an_ended_process_has_counted_stays_and_what_it_had_does_not(
+    folder: Path, ended_pid: int
+) -> None:
+    group = Group(folder)
+    group.publish(told(ended_pid, size=4, in_use=3, waiting=9, checkouts=10))
+    assert group.read().living == []
+    sums = total(group)
+    assert (sums.stats.size, sums.stats.in_use, sums.stats.waiting, sums.idle_max) == (0, 0, 0, 0)
+    assert (sums.stats.checkouts, sums.stats.wait_time.count) == (10, 1)
+
+
+def test_the_next_process_clears_up_after_those_that_have_ended(
+    folder: Path, ended_pid: int
+) -> None:
+    first = Group(folder)
+    for number in range(3):
+        first.publish(told(ended_pid, at=float(number), checkouts=10))
+    first.publish(told(os.getpid(), checkouts=5))
+    for _ in range(2):
+        group = Group(folder)
+        assert len([path for path in folder.glob("*.json") if path.name != "ended.json"]) == 1
+        assert total(group).stats.checkouts == 35
+
+
+def test_clearing_up_that_was_interrupted_counts_nothing_twice(
+    folder: Path, ended_pid: int
+) -> None:
+    first = Group(folder)
+    first.publish(told(ended_pid, at=1.0, checkouts=10))
+    (file,) = folder.glob("*.json")
+    kept = file.read_bytes()
+    Group(folder)
+    file.write_bytes(kept)  # as if it had been killed before it removed the file
+    assert total(first).stats.checkouts == 10
+    assert total(Group(folder)).stats.checkouts == 10
+    assert not file.exists()
+
+
+def test_whoever_reads_meanwhile_counts_each_process_once(
+    folder: Path, ended_pid: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Group(folder)
+    reader.publish(told(ended_pid, checkouts=10))
+    files = reader._files
+
+    def then_somebody_clears_up() -> Any:
+        found = files()
+        Group(folder)
+        return found
+
+    monkeypatch.setattr(reader, "_files", then_somebody_clears_up)
+    assert total(reader).stats.checkouts == 10
+
+
+def test_a_silent_process_is_still_there_unless_it_is_another_hosts(folder: Path) -> None:
+    group, long_ago = Group(folder), time.time() - SILENCE - 1
+    group.publish(told(os.getpid(), at=long_ago, in_use=1))
+    group.publish(told(1, host="elsewhere", at=long_ago, in_use=10))
+    group.publish(told(2, host="elsewhere", in_use=100))
+    assert total(group).stats.in_use == 101
+
+
+def test_a_directory_that_others_can_write_to_is_refused(folder: Path) -> None:
+    folder.mkdir()
+    folder.chmod(0o777)
+    with pytest.raises(PermissionError, match="others can write to it"):
+        Group(folder)
+
+
+def test_a_directory_that_is_a_link_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "somewhere").mkdir(mode=0o700)
+    folder.symlink_to(tmp_path / "somewhere")
+    with pytest.raises(OSError, match="not this user's"):
+        Group(folder)
+
+
+def test_a_group_whose_directory_was_removed_makes_it_again(folder: Path) -> None:
+    group = Group(folder)
+    (folder / "lock").unlink()
+    folder.rmdir()
+    group.publish(told(os.getpid(), in_use=1))
+    assert total(group).stats.in_use == 1
+
+
+# -- the publisher
+
+
+def published(folder: Path) -> list[Any]:
+    return [json.loads(path.read_bytes()) for path in sorted(folder.glob("*-*.json"))]
+
+
+def test_a_process_publishes_from_its_first_query_on(monitored: Path, database: Any) -> None:
+    publisher.begin()
+    assert not monitored.exists() or published(monitored) == []
+    one = database(MAX_CONNS=3)
+    one.query("SELECT 1")
+    (first,) = until(lambda: published(monitored))
+    assert (first["pid"], first["pools"][one.alias]["stats"]["size"]) == (os.getpid(), 3)
+    until(lambda: published(monitored)[0]["at"] > first["at"])  # again and again, by itself
+    (last,) = published(monitored)
+    assert len(last["pools"][one.alias]["samples"]) >= 2
+
+
+def test_whoever_asks_is_told_of_this_moment(monitored: Path, database: Any) -> None:
+    one, holds, go_on = database(MAX_CONNS=3), Event(), Event()
+    publisher.begin()
+
+    def hold() -> None:
+        one.query("SELECT 1")
+        holds.set()
+        go_on.wait(30)
+        one.connection.close()
+
+    task = spawn(hold)
+    holds.wait(30)
+    (process,) = publisher.current().read().living
+    (holder,) = process["pools"][one.alias]["holders"]
+    assert holder["seconds"] >= 0 and holder["stack"] == ""
+    assert publisher.totals()[one.alias].stats.in_use == 1
+    go_on.set()
+    task.result()
+    until(lambda: publisher.totals()[one.alias].stats.in_use == 0)
+
+
+def test_the_samples_of_the_last_minutes_are_kept(
+    monitored: Path, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, clock = database(), SimpleNamespace(now=1000.0)
+    one.query("SELECT 1")
+    monkeypatch.setattr(snapshot, "time", SimpleNamespace(time=lambda: clock.now))
+    recorder = snapshot.Recorder()
+    for _ in range(snapshot.SAMPLES + 5):
+        clock.now += 1
+        recorder.take()
+    clock.now += 0.1  # somebody asks in between
+    samples = recorder.take()["pools"][one.alias]["samples"]
+    assert len(samples) == snapshot.SAMPLES
+    assert [samples[0][0], samples[-1][0]] == [1006, 1305]
+    assert len(samples[0]) == len(snapshot.COLUMNS)
+
+
+def test_a_full_disk_is_told_of_once_and_the_process_goes_on(
+    monitored: Path,
+    database: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    one = database()
+    one.query("SELECT 1")
+
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Group, "publish", fails)
+    for _ in range(2):
+        publisher.current().read()
+    (warning,) = [text for text in caplog.messages if "No space left" in text]
+    assert "GROUP_DIR" in warning
+
+
+def test_a_forked_child_publishes_for_itself_and_what_it_counted_outlives_it(folder: Path) -> None:
+    program = """
+        import json, os
+        settings(application_name="forks")
+        from django.conf import settings
+        settings.DJANGO_DB_GEVENTPOOL = {"GROUP_DIR": os.environ["GROUP_DIR"]}
+        from django.db import connection
+        from django_db_geventpool.contrib.monitor import publisher
+
+        def query(times):
+            for _ in range(times):
+                connection.ensure_connection()
+                connection.close()
+
+        publisher.begin()
+        query(3)
+        child = os.fork()
+        if child == 0:
+            query(5)
+            print(len(publisher.current().read().living), flush=True)
+            connection.geventpool.close()
+            os._exit(0)
+        os.waitpid(child, 0)
+        print(len(publisher.current().read().living))
+        print(publisher.totals()["default"].stats.checkouts)
+        connection.geventpool.close()
+    """
+    assert run(program, GROUP_DIR=str(folder)).split() == ["2", "1", "8"]
+
+
+def test_what_was_counted_in_the_last_second_of_a_process_is_told(folder: Path) -> None:
+    program = """
+        import os
+        settings(application_name="ends")
+        from django.conf import settings
+        settings.DJANGO_DB_GEVENTPOOL = {"GROUP_DIR": os.environ["GROUP_DIR"]}
+        from django.db import connection
+        from django_db_geventpool.contrib.monitor import publisher
+        publisher.begin()
+        for _ in range(7):
+            connection.ensure_connection()
+            connection.close()
+    """
+    run(program, GROUP_DIR=str(folder))
+    assert total(Group(folder)).stats.checkouts == 7
+
+
+# -- the settings
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], "is \\[\\]; accepted is a dictionary"),
+        ({"ACESS": "anyone"}, "'ACESS'.*accepted is ACCESS or GROUP_DIR"),
+        ({"ACCESS": "everyone"}, "'ACCESS'.*'everyone'; accepted is 'staff', 'anyone'"),
+        ({"ACCESS": "no.such.function"}, "'ACCESS'.*No module named 'no'"),
+        ({"ACCESS": 1}, "'ACCESS'.* is 1; accepted"),
+        ({"GROUP_DIR": "run"}, "'GROUP_DIR'.* is 'run'; accepted is the absolute path"),
+        ({"GROUP_DIR": "/dev/null/x"}, "'GROUP_DIR'.*Not a directory"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_what_is_accepted(given: Any, message: str) -> None:
+    setting, refused = override_settings(DJANGO_DB_GEVENTPOOL=given), ImproperlyConfigured
+    with setting, pytest.raises(refused, match=message):
+        MonitorConfig.from_settings()
+
+
+def test_the_processes_of_one_process_group_meet_in_the_temporary_directory() -> None:
+    folder = MonitorConfig.from_settings().folder
+    assert folder.name == str(os.getpgrp())
+    assert str(os.getuid()) in folder.parent.name
+
+
+# -- who may see it
+
+View = Callable[[Any], HttpResponse]
+ALL = (views.page, views.script, views.style, views.status, views.metrics)
+
+
+def asked(view: View, user: Any = None, session: str = "", proof: Any = None) -> HttpResponse:
+    """The answer to a request of *user*, with the cookies that *proof*, an earlier answer, set."""
+    request: Any = RequestFactory().get("/pool/status.json")
+    if user is not None:
+        request.user = user
+    if session:
+        request.COOKIES["sessionid"] = session
+    if proof is not None:
+        request.COOKIES.update({name: morsel.value for name, morsel in proof.cookies.items()})
+    return view(request)
+
+
+def person(**qualities: bool) -> Any:
+    return SimpleNamespace(**{"is_authenticated": True, "is_active": True, **qualities})
+
+
+STAFF, CUSTOMER = person(is_staff=True), person(is_staff=False)
+NOBODY = SimpleNamespace(is_authenticated=False, is_active=False, is_staff=False)
+
+
+@pytest.fixture
+def staff_only(monitored: Path) -> Iterator[None]:
+    urls = "django_db_geventpool.contrib.monitor.urls"
+    with override_settings(DJANGO_DB_GEVENTPOOL={"GROUP_DIR": monitored}, ROOT_URLCONF=urls):
+        yield
+
+
+@pytest.mark.parametrize("view", ALL, ids=lambda view: view.__name__)
+def test_staff_see_it_and_others_do_not(staff_only: None, view: View) -> None:
+    assert asked(view, STAFF).status_code in (200, 501)
+    for user in (CUSTOMER, person(is_staff=True, is_active=False), None):
+        answer = asked(view, user)
+        assert answer.status_code == 403
+        assert b"DJANGO_DB_GEVENTPOOL['ACCESS']" in answer.content
+
+
+def test_whoever_has_not_logged_in_is_sent_there_from_the_page_alone(staff_only: None) -> None:
+    answer = asked(views.page, NOBODY)
+    assert answer.status_code == 302
+    assert answer["Location"] == "/accounts/login/?next=/pool/status.json"
+    assert asked(views.status, NOBODY).status_code == 403
+
+
+class Unaskable:
+    """To know this user takes a query, for which no connection is free."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(name)
+
+
+def test_who_was_staff_a_moment_ago_is_not_asked_for_in_the_database(staff_only: None) -> None:
+    first = asked(views.page, STAFF, "session 1")
+    cookie = first.cookies["django_db_geventpool"]
+    assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == ("/pool/", True, "Strict")
+    assert asked(views.status, Unaskable(), "session 1", first).status_code == 200
+    assert asked(views.status, NOBODY, "session 2", first).status_code == 403  # somebody else's
+    assert asked(views.status, NOBODY, "", first).status_code == 403  # has logged out
+    assert "django_db_geventpool" not in asked(views.page, CUSTOMER, "session 3").cookies
+
+
+def is_local(request: Any) -> bool:
+    return request.META["REMOTE_ADDR"] == "127.0.0.1"
+
+
+def test_the_settings_can_name_a_function_that_decides(monitored: Path) -> None:
+    with override_settings(DJANGO_DB_GEVENTPOOL={"ACCESS": f"{__name__}.is_local"}):
+        assert asked(views.status).status_code == 200
+        answer = views.status(RequestFactory().get("/pool/", REMOTE_ADDR="10.0.0.1"))
+        assert answer.status_code == 403
+        assert views.page(RequestFactory().get("/pool/", REMOTE_ADDR="10.0.0.1")).status_code == 403
+
+
+@pytest.mark.parametrize("view", ALL, ids=lambda view: view.__name__)
+def test_no_transaction_is_begun_for_it(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
+    assert BaseHandler().make_view_atomic(view) is view
+
+
+@pytest.mark.parametrize("view", ALL, ids=lambda view: view.__name__)
+def test_it_can_only_be_looked_at(monitored: Path, view: View) -> None:
+    assert view(RequestFactory().post("/pool/")).status_code == 405
+    assert "no-store" in asked(view)["Cache-Control"]
+
+
+# -- what they see
+
+
+def test_the_figures_of_a_process_are_there_for_the_page(monitored: Path, database: Any) -> None:
+    one = database(MAX_CONNS=3, MIN_CONNS=1, RELEASE="transaction")
+    one.query("SELECT 1")
+    status = json.loads(asked(views.status).content)
+    (process,) = status["processes"]
+    assert process["pid"] == os.getpid() and process["age"] >= 0
+    pool = process["pools"][one.alias]
+    assert (pool["hub"], pool["release"], pool["stats"]["checkouts"]) == (HUB, "transaction", 1)
+    assert status["totals"][one.alias]["stats"] == pool["stats"]
+    assert (status["totals"][one.alias]["min_conns"], len(status["bounds"])) == (1, len(BOUNDS))
+
+
+def test_nothing_of_how_the_database_is_reached_is_told(monitored: Path, database: Any) -> None:
+    one = database(LEAK_THRESHOLD=0)
+    with one.connection.cursor():
+        text = asked(views.status).content.decode()
+    settings = one.connection.settings_dict
+    assert one.alias in text
+    for secret in filter(None, (settings["PASSWORD"], settings["NAME"], settings["HOST"])):
+        assert f"{secret}" not in text
+
+
+def test_without_prometheus_client_it_says_what_to_install(
+    monitored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    answer = asked(views.metrics)
+    assert answer.status_code == 501
+    assert b"pip install 'django-db-geventpool[prometheus]'" in answer.content
