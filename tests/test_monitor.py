@@ -129,14 +129,14 @@ def test_whoever_reads_meanwhile_counts_each_process_once(
 ) -> None:
     reader = Group(folder)
     reader.publish(told(ended_pid, checkouts=10))
-    files = reader._files
+    for name in ("_files", "_ended"):
 
-    def then_somebody_clears_up() -> Any:
-        found = files()
-        Group(folder)
-        return found
+        def then_somebody_clears_up(read: Any = getattr(reader, name)) -> Any:
+            found = read()
+            Group(folder)
+            return found
 
-    monkeypatch.setattr(reader, "_files", then_somebody_clears_up)
+        monkeypatch.setattr(reader, name, then_somebody_clears_up)
     assert total(reader).stats.checkouts == 10
 
 

@@ -119,6 +119,12 @@ GAUGES = (
 #: What has happened so far; ``read`` gives values.
 COUNTERS = (
     Metric(
+        f"{_OWN}checkouts",
+        "{connection}",
+        "How often a connection was lent.",
+        _one(lambda pools: pools.stats.checkouts),
+    ),
+    Metric(
         f"{_CONNECTION}timeouts",
         "{timeout}",
         "Callers that got a PoolTimeout instead of a connection.",

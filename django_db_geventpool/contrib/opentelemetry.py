@@ -36,13 +36,8 @@ def instrument(meter_provider: api.MeterProvider | None = None) -> None:
     for metric in COUNTERS:
         meter.create_observable_counter(*_how(metric))
     times = _Times(meter)
-    # Asked like any other, it lets the histograms catch up, and is a figure by itself.
-    meter.create_observable_counter(
-        "django_db_geventpool.checkouts",
-        [times.catch_up],
-        "{connection}",
-        "How often a connection was lent.",
-    )
+    # Its callback has nothing to tell by itself: it lets the histograms catch up.
+    meter.create_observable_counter("django_db_geventpool.catch_up", [times.catch_up])
 
 
 def _pools() -> Iterator[tuple[str, Pools]]:
@@ -75,7 +70,7 @@ class _Times:
             for metric in HISTOGRAMS
         ]
 
-    def catch_up(self, _: api.CallbackOptions) -> Iterator[api.Observation]:
+    def catch_up(self, _: api.CallbackOptions) -> Iterable[api.Observation]:
         for name, pools in _pools():
             for metric, instrument in self._instruments:
                 now, before = metric.read(pools), self._told.get((metric.name, name), _NOTHING)
@@ -84,7 +79,7 @@ class _Times:
                 self._told[metric.name, name] = now
                 for seconds in values(since(before, now)):
                     instrument.record(seconds, {POOL_NAME: name})
-            yield api.Observation(pools.stats.checkouts, {POOL_NAME: name})
+        return ()
 
 
 def since(before: Histogram, now: Histogram) -> Histogram:

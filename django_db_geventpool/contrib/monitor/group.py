@@ -86,7 +86,7 @@ class Group:
         names = [*names, *dead][-_REMEMBERED:]
         if names:
             self._write(_ENDED, {"names": names, "pools": as_json(sums)})
-        for name in files.keys() & set(names):
+        for name in dead:
             (self.folder / name).unlink()
 
     def _files(self) -> dict[str, Snapshot]:

@@ -26,7 +26,8 @@ DATABASES = {
     }
 }
 INSTALLED_APPS = ["tests.servers.site", "django_db_geventpool"]
-ROOT_URLCONF = "tests.servers.site.urls"
+ROOT_URLCONF = os.environ.get("SITE_URLS", "tests.servers.site.urls")
+DJANGO_DB_GEVENTPOOL = {"ACCESS": "anyone"}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ALLOWED_HOSTS = ["*"]
 SECRET_KEY = "tests"

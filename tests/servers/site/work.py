@@ -48,7 +48,7 @@ def stats() -> dict[str, Any]:
     found = pool.stats()
     return {
         "process": os.getpid(),
-        "hub": pool._hub.NAME,
+        "hub": pool.hub.NAME,
         **asdict(found),
         "empty": found.empty,
     }

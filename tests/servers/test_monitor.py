@@ -1,0 +1,124 @@
+"""Several gunicorn workers shown together: to a person, and to a real Prometheus client."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ..tasks import until
+from .running import SITE, Running, Start
+from .test_gunicorn import gunicorn
+
+POOL = {"db_client_connection_pool_name": "default"}
+
+
+@pytest.fixture
+def site(start: Start, tmp_path: Path) -> Iterator[Running]:
+    (tmp_path / "prometheus").mkdir()
+    site = gunicorn(
+        start,
+        SITE_URLS=f"{SITE}.monitored",
+        PROMETHEUS_MULTIPROC_DIR=str(tmp_path / "prometheus"),
+        TMPDIR=str(tmp_path),
+    )
+    site.visits(processes=2)
+    yield site
+
+
+def status(site: Running) -> Any:
+    return site.get("/pool/status.json")
+
+
+def stats(site: Running) -> Any:
+    return status(site)["totals"]["default"]["stats"]
+
+
+def samples(site: Running, path: str) -> dict[tuple[Any, ...], float]:
+    """As a Prometheus client reads them: by name and labels."""
+    with closing(HTTPConnection(site.address, timeout=30)) as asking:
+        asking.request("GET", path)
+        answer = asking.getresponse()
+        assert answer.status == 200
+        text = answer.read().decode()
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def key(name: str, **labels: str) -> tuple[Any, ...]:
+    return (name, *sorted({**POOL, **labels}.items()))
+
+
+def test_whichever_worker_is_asked_tells_of_all(site: Running) -> None:
+    requests = site.stay(sessions=6)
+    for _ in range(6):
+        until(lambda: stats(site)["in_use"] == 6)
+    found = status(site)
+    first, second = found["processes"]
+    assert first["pid"] != second["pid"]
+    for process in (first, second):
+        pool = process["pools"]["default"]
+        assert (pool["stats"]["size"], pool["stats"]["in_use"]) == (3, 3)
+        assert [holder["request"] for holder in pool["holders"]] == ["GET /stay/"] * 3
+    assert found["totals"]["default"]["stats"]["size"] == 6
+    for pid in site.sessions("active"):
+        site._observer("SELECT pg_terminate_backend(%s)", pid)
+    for request in requests:
+        request.error()
+    until(lambda: stats(site)["in_use"] == 0)
+
+
+def test_counters_go_on_where_a_worker_has_been_replaced(site: Running) -> None:
+    before, pid = stats(site), status(site)["processes"][0]["pid"]
+    assert before["checkouts"] > 0
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: pid not in [each["pid"] for each in status(site)["processes"]])
+    site.visits(processes=2)
+    assert len(status(site)["processes"]) == 2
+    assert stats(site)["checkouts"] >= before["checkouts"] + 2
+    assert stats(site)["size"] == 6
+
+
+def test_a_worker_whose_hub_is_blocked_is_seen_to_be_silent(site: Running) -> None:
+    (pid, _) = (each["pid"] for each in status(site)["processes"])
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        until(lambda: [e["pid"] for e in status(site)["processes"] if e["age"] > 3] == [pid])
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: all(each["age"] < 3 for each in status(site)["processes"]))
+
+
+@pytest.mark.parametrize("path", ["/pool/metrics", "/metrics/"])
+def test_a_prometheus_client_reads_the_pools_of_all_workers(site: Running, path: str) -> None:
+    requests = site.stay(sessions=6)
+    until(lambda: stats(site)["in_use"] == 6)
+    found, totals = samples(site, path), stats(site)
+    used = {"db_client_connection_state": "used"}
+    assert found[key("db_client_connection_count", **used)] == 6
+    assert found[key("db_client_connection_max")] == 6
+    assert found[key("db_client_connection_idle_max")] == 6
+    assert found[key("db_client_connection_timeouts_total")] == 0
+    connects = found[key("db_client_connection_create_time_seconds_count")]
+    assert connects == sum(totals["connect_time"]["counts"])
+    assert found[key("db_client_connection_create_time_seconds_bucket", le="+Inf")] == connects
+    in_all = found[key("db_client_connection_create_time_seconds_sum")]
+    assert in_all == pytest.approx(totals["connect_time"]["total"])
+    waits = found[key("db_client_connection_wait_time_seconds_count")]
+    assert waits == totals["checkouts"]
+    if path == "/metrics/":  # beside what the site counts by itself, in multiprocess mode
+        assert found[("site_requests_total",)] >= 2
+    for pid in site.sessions("active"):
+        site._observer("SELECT pg_terminate_backend(%s)", pid)
+    for request in requests:
+        request.error()
