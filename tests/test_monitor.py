@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
@@ -129,14 +130,14 @@ def test_whoever_reads_meanwhile_counts_each_process_once(
 ) -> None:
     reader = Group(folder)
     reader.publish(told(ended_pid, checkouts=10))
+
+    def then_clear_up(read: Callable[[], Any]) -> Any:
+        found = read()
+        Group(folder)
+        return found
+
     for name in ("_files", "_ended"):
-
-        def then_somebody_clears_up(read: Any = getattr(reader, name)) -> Any:
-            found = read()
-            Group(folder)
-            return found
-
-        monkeypatch.setattr(reader, name, then_somebody_clears_up)
+        monkeypatch.setattr(reader, name, partial(then_clear_up, getattr(reader, name)))
     assert total(reader).stats.checkouts == 10
 
 

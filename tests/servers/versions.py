@@ -23,6 +23,8 @@ PACKAGES = {
     "Django": "management commands, `runserver`, `LiveServerTestCase`",
     "pytest-django": "a test run",
     "pytest-xdist": "the same in several processes",
+    "opentelemetry-sdk": "its `MeterProvider`, with `instrument()`",
+    "prometheus-client": "its parser and multiprocess mode, under gunicorn",
     "django-tenants": "under gunicorn",
     "psycopg": "the driver",
 }

@@ -2,3 +2,5 @@
 
 ``path("pool/", include("django_db_geventpool.contrib.monitor.urls"))``; see docs/monitoring.md.
 """
+
+from .publisher import begin as begin
