@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from django_db_geventpool.contrib.metrics import COUNTERS, GAUGES, HISTOGRAMS
+from django_db_geventpool.stats import Why
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -21,3 +24,12 @@ def test_the_tests_that_the_table_of_hazards_names_exist() -> None:
         or (name and f"def {name}(" not in path.read_text())
     ]
     assert missing == []
+
+
+def test_the_table_of_metrics_has_all_that_are_told() -> None:
+    told = {metric.name for metric in (*GAUGES, *COUNTERS, *HISTOGRAMS)}
+    text = (ROOT / "docs" / "monitoring.md").read_text().partition("## The metrics")[2]
+    named = set(re.findall(r"^\| `([a-z_.]+)` \|", text, re.MULTILINE))
+    assert named == told
+    reasons = {value for name, value in vars(Why).items() if name.isupper()}
+    assert [reason for reason in reasons if f"`{reason}`" not in text] == []
