@@ -1,0 +1,114 @@
+// What is wrong, in sentences: the worst comes first.
+
+import { exhaustedSince, groups, growth, holdersOf, isExhausted, SPAN, sum } from "./figures.js";
+import { clock, duration, number, place, plural, processName, who } from "./words.js";
+
+const LEVELS = ["alarm", "warn", "note", "fine"];
+// Seconds after which what has failed is the past, and no alarm any more.
+const RECENT = 10;
+const MINUTES = `the last ${SPAN / 60} minutes`;
+
+/** `[{ level, kind, text }]`; there is always one, and only the first is needed to know. */
+export function findings(pools, at) {
+  if (!pools.length) {
+    return [{ level: "note", kind: "none", text: "No pool has been used yet: the first query opens one." }];
+  }
+  const found = pools.flatMap((pool) =>
+    [connects, exhaustion, timeouts, leaks, waits].flatMap((look) => look(pool, at)).map((each) => ({
+      ...each,
+      text: pools.length > 1 && each.level !== "fine" ? `Pool ${pool.name}: ${each.text}` : each.text,
+    })));
+  found.push(...silence(pools));
+  if (!found.some(({ level }) => level === "alarm" || level === "warn")) found.push(fine(pools));
+  const rank = ({ level, kind }) => (kind === "fine" ? -1 : LEVELS.indexOf(level));
+  return found.sort((a, b) => rank(a) - rank(b)); // stable: within a level as above
+}
+
+function connects({ members }, at) {
+  const { count, last } = growth(members, "failed_connects", SPAN, at);
+  if (!count) return [];
+  if (at - last > RECENT) {
+    const text = `${plural(count, "connect")} failed in ${MINUTES}, the last at ${clock(last)}.`;
+    return [{ level: "note", kind: "connects failed", text }];
+  }
+  const text = `Connects are failing: ${number(count)} in ${MINUTES}, the last at ${clock(last)}. Is the server up?`;
+  return [{ level: "alarm", kind: "connects are failing", text }];
+}
+
+function exhaustion(pool, at) {
+  const { heard } = pool.now;
+  const full = heard.filter(({ stats }) => isExhausted(stats));
+  if (!full.length) return [];
+  const add = (name) => sum(full.map(({ stats }) => stats[name]));
+  const parts = [`${add("in_use")} of ${add("size")} connections in use`];
+  for (const name of ["opening", "closing"]) if (add(name)) parts.push(`${add(name)} ${name}`);
+  parts.push(`${number(add("waiting"))} waiting`);
+  const everywhere = full.length === pool.members.length;
+  const names = full.length > 3 ? "" : `: ${full.map(({ process }) => processName(process)).join(", ")}`;
+  const where = `${full.length} of ${plural(pool.members.length, "process", "processes")}`;
+  const holders = holdersOf({ members: full });
+  const longest = holders[0] ? `; the longest holder is ${who(holders[0])} for ${duration(holders[0].seconds)}` : "";
+  const first = Math.min(...full.map(exhaustedSince));
+  const since = `Since ${clock(first)}, for ${duration(Math.max(0, at - first))} by now` +
+    `${at - first > SPAN - 10 ? " or longer" : ""}, in ${everywhere && full.length > 1 ? "all " : ""}${where}${everywhere ? "" : names}.`;
+  const found = [
+    { text: `Exhausted${everywhere ? "" : ` in ${where}`}: ${parts.join(", ")}${longest}.` },
+    { text: since },
+  ];
+  const [most] = groups(holders, who);
+  if (most && most.count > 1) {
+    const spot = place(most.longest.stack);
+    found.push({ text: `${number(most.count)} of ${number(holders.length)} are held by ${most.name}${spot && `, the longest at ${spot}`}.` });
+  }
+  return found.map((each) => ({ level: "alarm", kind: "exhausted", ...each }));
+}
+
+function timeouts({ members }, at) {
+  const { count, last } = growth(members, "timeouts", SPAN, at);
+  if (!count) return [];
+  const text = `${plural(count, "caller")} got a PoolTimeout in ${MINUTES}, the last at ${clock(last)}.`;
+  return [{ level: at - last > RECENT ? "note" : "warn", kind: "timeouts", text }];
+}
+
+function leaks(pool) {
+  const long = holdersOf(pool).filter(({ seconds, member }) =>
+    member.leak_threshold !== null && seconds >= member.leak_threshold);
+  if (!long.length) return [];
+  const [{ seconds, member }] = long;
+  const text = `${plural(long.length, "connection")} held for longer than LEAK_THRESHOLD ` +
+    `(${duration(member.leak_threshold)}): ${who(long[0])} for ${duration(seconds)}.`;
+  return [{ level: "warn", kind: "leaks", text }];
+}
+
+function waits({ now, past }) {
+  const waiting = now.heard.filter(({ stats }) => stats.waiting > 0 && !isExhausted(stats));
+  if (waiting.length) {
+    const count = sum(waiting.map(({ stats }) => stats.waiting));
+    const text = `${number(count)} waiting for a connection, though not all slots are in use: ` +
+      `${now.in_use} of ${now.size} are, ${now.opening} opening.`;
+    return [{ level: "warn", kind: "waiting", text }];
+  }
+  const most = Math.max(...past.waiting);
+  if (now.waiting || most <= 0) return [];
+  const last = past.times[past.waiting.findLastIndex((count) => count > 0)];
+  const text = `Nobody waits now; in ${MINUTES} up to ${number(most)} did, the last at ${clock(last)}.`;
+  return [{ level: "note", kind: "waited", text }];
+}
+
+function silence(pools) {
+  const silent = new Map(pools.flatMap(({ members }) =>
+    members.filter((each) => each.isSilent).map((each) => [each.key, each])));
+  return [...silent.values()].map(({ process }) => ({
+    level: "alarm",
+    kind: `silent ${process.pid}`,
+    text: `${processName(process)} has been silent for ${duration(process.age)}: its hub is blocked, ` +
+      "or it was stopped. What it holds is not known.",
+  }));
+}
+
+function fine(pools) {
+  const add = (name) => sum(pools.map(({ now }) => now[name]));
+  const of = pools.length > 1 ? ` of ${pools.length} pools` : "";
+  const text = `Fine: ${number(add("in_use"))} of ${number(add("size"))} connections${of} in use, nobody is waiting.`;
+  return { level: "fine", kind: "fine", text };
+}
