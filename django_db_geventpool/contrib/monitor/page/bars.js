@@ -2,7 +2,7 @@
 
 import { drawing, set } from "./dom.js";
 
-const PATTERNS = ["changing", "idle", "unknown", "failed"];
+const PATTERNS = ["changing", "idle", "unknown", "failed_connects"];
 
 /** How to fill what shows that state: for those who cannot tell the colours, a pattern does. */
 export const paint = (look) => ({

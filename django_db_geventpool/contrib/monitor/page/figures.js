@@ -49,7 +49,7 @@ function past(members, at) {
       while (last + 1 < samples.length && samples[last + 1].at <= time) last += 1;
       if (last < 0) return;
       const [sample, before] = [samples[last], samples[last - 1]];
-      add("size", stats.size);
+      names.forEach((name) => add(name, name === "size" ? stats.size : 0));
       if (time - sample.at > FRESH) return void add("unknown", stats.size);
       STATES.forEach((name) => add(name, sample[name]));
       add("changing", sample.opening + sample.closing);

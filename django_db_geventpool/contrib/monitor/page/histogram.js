@@ -19,7 +19,7 @@ export function histogram(title) {
     const count = sum(counts), most = Math.max(...counts);
     const reached = count ? PARTS.map((part) => [percentile(counts, bounds, part), `p${100 * part}`]) : [];
     const inWords = reached.map(([end, name]) =>
-      `${name} ${end === Infinity ? `over ${bound(bounds.at(-1))}` : `at most ${bound(end)}`}`);
+      `${name} ${end === Infinity ? `> ${bound(bounds.at(-1))}` : `≤ ${bound(end)}`}`);
     say(about, text);
     say(summary, count ? [...inWords, `mean ${duration(total / count)}`].join(" · ") : "None yet.");
     keep(body, [...bounds, Infinity].map((end, place) => ({

@@ -22,20 +22,17 @@ async function ask() {
   clearTimeout(timer);
   if (isAsking || isPaused) return;
   isAsking = true;
-  try {
-    status = await answer();
+  const found = await answer().then((status) => ({ status }), (error) => ({ error }));
+  isAsking = false;
+  if (isPaused) return;
+  timer = setTimeout(ask, document.hidden || found.error instanceof LoggedOut ? UNSEEN : EVERY);
+  trouble = found.error ?? null;
+  if (!trouble) {
+    status = found.status;
     answeredAt = performance.now();
-    trouble = null;
     show();
-  } catch (error) {
-    trouble = error;
-    console.debug(error);
-    state();
-  } finally {
-    isAsking = false;
-    const isSlow = document.hidden || trouble instanceof LoggedOut;
-    if (!isPaused) timer = setTimeout(ask, isSlow ? UNSEEN : EVERY);
   }
+  state();
 }
 
 async function answer() {
@@ -60,7 +57,6 @@ function show() {
   const hosts = [...new Set(status.processes.map(({ host }) => host))];
   say($("where"), ` of ${plural(status.processes.length, "process", "processes")} on ${
     hosts.length === 1 ? hosts[0] : `${hosts.length} hosts`}`);
-  state();
 }
 
 function verdict([first, ...others]) {

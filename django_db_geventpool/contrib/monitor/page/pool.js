@@ -3,24 +3,24 @@
 import { element, keep, say } from "./dom.js";
 import { growth, since, SPAN, sum } from "./figures.js";
 import { histogram } from "./histogram.js";
-import { holdersTable, processesTable } from "./tables.js";
+import { groupsTable, holdersTable, processesTable } from "./tables.js";
 import { timeline } from "./timeline.js";
 import { number, plural, rate } from "./words.js";
 
 const PANELS = [
-  { title: "Waiting", height: 64, parts: [{ key: "waiting", label: "waiting", form: "area" }] },
-  { title: "Connections", height: 132, parts: [
+  { title: "Waiting", height: 52, parts: [{ key: "waiting", label: "waiting", form: "area" }] },
+  { title: "Connections", height: 116, parts: [
     { key: "in_use", label: "in use", form: "area" },
     { key: "changing", label: "opening or closing", form: "area" },
     { key: "idle", label: "idle", form: "area" },
-    { key: "unknown", label: "not heard of", form: "area" },
+    { key: "unknown", label: "not heard of", form: "area", isRare: true },
     { key: "size", label: "MAX_CONNS", form: "line" },
   ] },
-  { title: "Checkouts per second", height: 56, format: rate, parts: [
+  { title: "Checkouts per second", height: 46, format: rate, parts: [
     { key: "waits", label: "after a wait", form: "area" },
     { key: "checkouts", label: "in all", form: "line" },
   ] },
-  { title: "Failures per second", height: 40, format: rate, parts: [
+  { title: "Failures per second", height: 32, format: rate, parts: [
     { key: "timeouts", label: "timeouts", form: "bar" },
     { key: "failed_connects", label: "failed connects", form: "bar" },
   ] },
@@ -40,12 +40,13 @@ export function poolSection({ name }, id) {
   const about = element("p", { className: "soft" });
   const figures = element("dl", { className: "figures" });
   const charts = timeline(`Pool ${name}`, PANELS);
-  const processes = processesTable(), holders = holdersTable(), past = pastOf(name);
+  const processes = processesTable(), common = groupsTable(), holders = holdersTable(), past = pastOf(name);
   const node = element("section", { className: "pool", id },
     element("header", {}, element("h2", { textContent: name }), about),
     figures,
     element("div", { className: "columns" },
-      block("The last five minutes", charts.node), block("Processes", processes.node)),
+      block("The last five minutes", charts.node), 
+        element("div", {}, block("Processes", processes.node), block("Held by", common.node))),
     block("Who holds a connection", holders.node),
     past.node);
   node.setAttribute("aria-label", `Pool ${name}`);
@@ -55,6 +56,7 @@ export function poolSection({ name }, id) {
     keep(figures, keyFigures(pool, status.at), ([label]) => label, figure);
     charts.update(pool.past);
     processes.update(pool);
+    common.update(pool);
     holders.update(pool);
     past.update(pool, status.bounds);
     node.classList.toggle("many", pool.members.length > 8);

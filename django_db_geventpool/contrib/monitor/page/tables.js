@@ -5,7 +5,7 @@ import { element, keep, say, sign, table } from "./dom.js";
 import { currentRate, groups, holdersOf, isExhausted } from "./figures.js";
 import { duration, number, place, plural, processName, rate, who } from "./words.js";
 
-const FIRST = 25;
+const FIRST = 15;
 
 const cell = (label, className = "") => {
   const node = element("td", { className });
@@ -17,33 +17,31 @@ const cell = (label, className = "") => {
 export function holdersTable() {
   const { node: inner, body } = table("Holders of connections, longest first",
     [["held for", "number"], ["by"], ["in process"], ["where it is now"]]);
-  const summary = element("p", { className: "summary" });
   const hint = element("p", { className: "soft" });
   const more = element("button", { type: "button" });
-  const node = element("div", { className: "holders" }, summary, inner, more, hint);
+  const node = element("div", { className: "holders" }, inner, more, hint);
   let latest = null, isAll = false;
   more.addEventListener("click", () => { isAll = !isAll; update(latest); });
 
   function update(pool) {
     latest = pool;
     const holders = holdersOf(pool);
-    const common = groups(holders, who).slice(0, 5).map(({ name, count, longest }) =>
-      `${number(count)} × ${name} (up to ${duration(longest.seconds)})`);
-    say(summary, holders.length ? common.join(" · ") : "Nobody holds a connection.");
     inner.hidden = !holders.length;
     keep(body, isAll ? holders : holders.slice(0, FIRST),
       ({ member, name, request }) => JSON.stringify([member.key, name, request]), holderRow);
     more.hidden = holders.length <= FIRST;
     say(more, isAll ? `Show the first ${FIRST}` : `Show all ${number(holders.length)}`);
     const isBlind = holders.length && holders.every(({ stack }) => !stack);
-    say(hint, isBlind ? "Set LEAK_THRESHOLD to see where in the code each of them is." : "");
+    say(hint, !holders.length ? "Nobody holds a connection." : isBlind ? "Set LEAK_THRESHOLD to see where in the code each of them is." : "");
   }
   return { node, update };
 }
 
 function holderRow() {
   const seconds = cell("held for", "number"), by = cell("by"), process = cell("in"), where = cell("at");
-  const name = element("strong"), greenlet = element("small"), late = element("small");
+  const name = element("strong"), greenlet = element("small"), late = element("span", { className: "late" }, sign("warn"), element("span", { className: "hidden", textContent: "longer than LEAK_THRESHOLD: " }));
+  const time = element("span");
+  seconds.append(late, time);
   by.append(name, " ", greenlet);
   const spot = element("summary"), stack = element("pre", { tabIndex: 0 });
   const details = element("details", {}, spot, stack);
@@ -53,8 +51,8 @@ function holderRow() {
     const { member } = holder;
     const isLong = member.leak_threshold !== null && holder.seconds >= member.leak_threshold;
     node.classList.toggle("long", isLong);
-    say(seconds, `${member.isSilent ? "at least " : ""}${duration(holder.seconds)}`);
-    if (isLong && !late.isConnected) seconds.append(element("small", { textContent: " LEAK_THRESHOLD" }));
+    late.hidden = !isLong;
+    say(time, `${member.isSilent ? "at least " : ""}${duration(holder.seconds)}`);
     say(name, who(holder));
     say(greenlet, holder.request ? holder.name : "");
     say(process, processName(member.process));
@@ -65,10 +63,36 @@ function holderRow() {
   return { node, update };
 }
 
+/** How many connections each request or greenlet has; the first few. */
+export function groupsTable() {
+  const { node: inner, body } = table("Connections by holder",
+    [["connections", "number"], ["by"], ["the longest for", "number"]]);
+  const nobody = element("p", { className: "soft", textContent: "Nobody." });
+  const node = element("div", { className: "groups" }, inner, nobody);
+  function update(pool) {
+    const found = groups(holdersOf(pool), who);
+    inner.hidden = !found.length;
+    nobody.hidden = !inner.hidden;
+    keep(body, found.slice(0, 5), ({ name }) => name, groupRow);
+  }
+  return { node, update };
+}
+
+function groupRow({ name }) {
+  const count = cell("connections", "number"), longest = cell("the longest for", "number"), spot = element("small");
+  const node = element("tr", {}, count, element("th", { scope: "row" }, name, spot), longest);
+  const update = (group) => {
+    say(count, number(group.count));
+    say(longest, duration(group.longest.seconds));
+    say(spot, place(group.longest.stack));
+  };
+  return { node, update };
+}
+
 /** Those in trouble first, then in the order in which they were started. */
 export function processesTable() {
   const { node: inner, body } = table("Processes",
-    [["process"], ["connections"], ["waiting", "number"], ["checkouts/s", "number"], ["timeouts", "number"], ["heard of", "number"]]);
+    [["process"], ["connections"], ["waiting", "number"], ["checkouts/s", "number"], ["timeouts", "number"]]);
   const node = element("div", { className: "processes" }, inner);
   function update({ members }) {
     const rank = ({ isSilent, stats }) => (isSilent ? 0 : isExhausted(stats) ? 1 : 2);
@@ -83,21 +107,21 @@ function processRow({ process }) {
   const detail = element("small");
   name.append(detail);
   const slots = cell("connections", "slots"), waiting = cell("waiting", "number");
-  const checkouts = cell("checkouts/s", "number"), timeouts = cell("timeouts", "number"), heard = cell("heard of", "number");
+  const checkouts = cell("checkouts/s", "number"), timeouts = cell("timeouts", "number");
   const line = bar("in_use", "changing", "idle", "unknown"), text = element("small");
   slots.append(line.node, text);
-  const node = element("tr", {}, name, slots, waiting, checkouts, timeouts, heard);
+  const node = element("tr", {}, name, slots, waiting, checkouts, timeouts);
   function update(member) {
     const { stats, process, isSilent } = member;
     node.className = isSilent ? "silent" : isExhausted(stats) ? "exhausted" : "";
-    say(detail, `up ${duration(process.at - process.started)} on ${process.host}`);
+    say(detail, isSilent ? `silent for ${duration(process.age)}`
+      : `up ${duration(process.at - process.started)}, ${process.host}`);
     const states = [stats.in_use, stats.opening + stats.closing, stats.idle];
     line.update(stats.size, ...(isSilent ? [0, 0, 0, stats.size] : [...states, 0]));
     say(text, `${stats.in_use} of ${stats.size} in use, ${stats.idle} idle`);
     say(waiting, number(stats.waiting));
     say(checkouts, isSilent ? "–" : rate(currentRate(member, "checkouts")));
     say(timeouts, number(stats.timeouts));
-    say(heard, isSilent ? `silent for ${duration(process.age)}` : `${duration(process.age)} ago`);
   }
   return { node, update };
 }

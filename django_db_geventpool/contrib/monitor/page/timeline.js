@@ -69,8 +69,9 @@ function chart({ title, height, parts, top = (most) => Math.max(4, most), format
   const shapes = parts.map(({ key, form }) => drawing("path",
     form === "line" ? { class: `line ${key}` } : paint(key)));
   const values = parts.map(() => element("b"));
-  const legend = element("ul", { className: "legend" }, ...parts.map(({ key, label, form }, place) =>
-    element("li", {}, form === "line" ? lineSwatch(key) : swatch(key), values[place], ` ${label}`)));
+  const items = parts.map(({ key, label, form }, place) =>
+    element("li", {}, form === "line" ? lineSwatch(key) : swatch(key), values[place], ` ${label}`));
+  const legend = element("ul", { className: "legend" }, ...items);
   const grid = drawing("path", { class: "grid" }), cursor = drawing("path", { class: "cursor" });
   const high = drawing("text", { x: GUTTER - 6, y: 10, "text-anchor": "end" });
   const low = drawing("text", { x: GUTTER - 6, y: height - 1, "text-anchor": "end" });
@@ -100,6 +101,7 @@ function chart({ title, height, parts, top = (most) => Math.max(4, most), format
   function read(past, place, isPast) {
     const texts = parts.map(({ key }) => (past[key][place] === null ? "–" : format(past[key][place])));
     texts.forEach((text, place) => say(values[place], text));
+    items.forEach((item, place) => (item.hidden = parts[place].isRare && !past[parts[place].key].some(Boolean)));
     set(cursor, { d: isPast ? `M${((x(place) + x(place + 1)) / 2).toFixed(1)} 0V${height}` : "" });
     return parts.map(({ label }, place) => `${texts[place]} ${label}`).join(", ");
   }

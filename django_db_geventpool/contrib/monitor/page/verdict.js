@@ -45,12 +45,13 @@ function exhaustion(pool, at) {
   parts.push(`${number(add("waiting"))} waiting`);
   const everywhere = full.length === pool.members.length;
   const names = full.length > 3 ? "" : `: ${full.map(({ process }) => processName(process)).join(", ")}`;
+  const all = full.length > 1 ? `all ${full.length} processes` : "the only process";
   const where = `${full.length} of ${plural(pool.members.length, "process", "processes")}`;
   const holders = holdersOf({ members: full });
   const longest = holders[0] ? `; the longest holder is ${who(holders[0])} for ${duration(holders[0].seconds)}` : "";
   const first = Math.min(...full.map(exhaustedSince));
-  const since = `Since ${clock(first)}, for ${duration(Math.max(0, at - first))} by now` +
-    `${at - first > SPAN - 10 ? " or longer" : ""}, in ${everywhere && full.length > 1 ? "all " : ""}${where}${everywhere ? "" : names}.`;
+  const long = `${duration(Math.max(0, at - first))}${at - first > SPAN - 10 ? " or longer" : ""}`;
+  const since = `Since ${clock(first)}, for ${long} by now, in ${everywhere ? all : `${where}${names}`}.`;
   const found = [
     { text: `Exhausted${everywhere ? "" : ` in ${where}`}: ${parts.join(", ")}${longest}.` },
     { text: since },

@@ -20,7 +20,8 @@ const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 export const clock = (time) => CLOCK.format(time * 1000);
 export const minute = (time) => clock(time).slice(0, 5);
 
-export const rate = (value) => (value > 0 && value < 9.95 ? value.toFixed(1) : number(Math.round(value)));
+export const rate = (value) =>
+  (value < 9.95 && !Number.isInteger(value) ? value.toFixed(1) : number(Math.round(value)));
 
 export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
 
