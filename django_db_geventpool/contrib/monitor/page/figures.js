@@ -34,12 +34,13 @@ function now(members) {
   const sums = Object.fromEntries(
     STATES.map((name) => [name, sum(heard.map(({ stats }) => stats[name]))]));
   const size = sum(members.map(({ stats }) => stats.size));
-  return { ...sums, size, unknown: size - sum(heard.map(({ stats }) => stats.size)), heard };
+  const checkouts = sum(heard.map((each) => currentRate(each, "checkouts")));
+  return { ...sums, checkouts, size, unknown: size - sum(heard.map(({ stats }) => stats.size)), heard };
 }
 
 /** For each second the sums over the processes, of each its last sample; null where there is none. */
 function past(members, at) {
-  const times = Array.from({ length: SPAN }, (_, place) => Math.floor(at) - SPAN + 1 + place);
+  const times = Array.from({ length: SPAN }, (_, place) => Math.ceil(at) - SPAN + 1 + place);
   const names = [...STATES, ...RATES, "changing", "unknown", "size"];
   const sums = Object.fromEntries(names.map((name) => [name, Array(SPAN).fill(null)]));
   for (const { samples, stats } of members) {
@@ -49,11 +50,12 @@ function past(members, at) {
       while (last + 1 < samples.length && samples[last + 1].at <= time) last += 1;
       if (last < 0) return;
       const [sample, before] = [samples[last], samples[last - 1]];
-      names.forEach((name) => add(name, name === "size" ? stats.size : 0));
-      if (time - sample.at > FRESH) return void add("unknown", stats.size);
-      STATES.forEach((name) => add(name, sample[name]));
-      add("changing", sample.opening + sample.closing);
-      if (before) RATES.forEach((name) => add(name, perSecond(before, sample, name)));
+      const isFresh = Math.min(time, at) - sample.at <= FRESH;
+      add("size", stats.size);
+      add("unknown", isFresh ? 0 : stats.size);
+      STATES.forEach((name) => add(name, isFresh ? sample[name] : 0));
+      add("changing", isFresh ? sample.opening + sample.closing : 0);
+      if (before) RATES.forEach((name) => add(name, isFresh ? perSecond(before, sample, name) : 0));
     });
   }
   return { times, ...sums };
@@ -99,14 +101,14 @@ export function holdersOf({ members }) {
   return all.sort((a, b) => b.seconds - a.seconds);
 }
 
-/** Of how many of them each request or greenlet is one, the most frequent first. */
+/** What each request or greenlet holds: first who has most, connections times seconds. */
 export function groups(holders, nameOf) {
   const found = new Map();
   for (const holder of holders) {
-    const group = found.get(nameOf(holder)) ?? { name: nameOf(holder), count: 0, longest: holder };
-    found.set(group.name, { ...group, count: group.count + 1 });
+    const group = found.get(nameOf(holder)) ?? { name: nameOf(holder), count: 0, seconds: 0, longest: holder };
+    found.set(group.name, { ...group, count: group.count + 1, seconds: group.seconds + holder.seconds });
   }
-  return [...found.values()].sort((a, b) => b.count - a.count);
+  return [...found.values()].sort((a, b) => b.seconds - a.seconds);
 }
 
 /** The end of the bucket in which that part of all has been reached; Infinity for the last one. */

@@ -5,7 +5,7 @@ import { poolsOf } from "./figures.js";
 import { poolSection } from "./pool.js";
 import { serverSection } from "./server.js";
 import { findings } from "./verdict.js";
-import { clock, duration, number, plural } from "./words.js";
+import { duration, number, plural, zonedClock } from "./words.js";
 
 // Milliseconds: from one answer to the next question, the same while nobody looks, how long to
 // wait for an answer: from a worker whose hub is blocked there will be none.
@@ -85,7 +85,7 @@ function state() {
   const kind = isPaused ? "paused" : trouble instanceof LoggedOut ? "login"
     : trouble || (isAsking && silence > LATE) ? "away" : "live";
   document.body.className = kind;
-  say($("clock"), status ? `${kind === "live" ? "live" : "figures of"} ${clock(status.at)}` : "");
+  say($("clock"), status ? `${kind === "live" ? "live" : "figures of"} ${zonedClock(status.at)}` : "");
   say($("pause"), isPaused ? "Go on" : "Pause");
   set($("pause"), { "aria-pressed": isPaused });
   $("trouble").hidden = kind === "live" || kind === "paused";

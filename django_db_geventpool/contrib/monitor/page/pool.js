@@ -26,6 +26,9 @@ const PANELS = [
   ] },
 ];
 
+// Processes that do not fit beside the charts.
+const MANY = 6;
+
 const REASONS = {
   gone: "the server had ended them",
   unfit: "broken, or could not be reset",
@@ -44,10 +47,11 @@ export function poolSection({ name }, id) {
   const node = element("section", { className: "pool", id },
     element("header", {}, element("h2", { textContent: name }), about),
     figures,
-    element("div", { className: "columns" },
-      block("The last five minutes", charts.node), 
-        element("div", {}, block("Processes", processes.node), block("Held by", common.node))),
-    block("Who holds a connection", holders.node),
+    element("div", { className: "blocks" },
+      block("charts", "The last five minutes", charts.node),
+      block("processes", "Processes", processes.node),
+      block("groups", "Who holds most", common.node),
+      block("holders", "Every holder, longest first", holders.node)),
     past.node);
   node.setAttribute("aria-label", `Pool ${name}`);
 
@@ -59,13 +63,13 @@ export function poolSection({ name }, id) {
     common.update(pool);
     holders.update(pool);
     past.update(pool, status.bounds);
-    node.classList.toggle("many", pool.members.length > 8);
+    node.classList.toggle("many", pool.members.length > MANY);
   }
   return { node, update };
 }
 
-const block = (title, ...children) =>
-  element("div", { className: "block" }, element("h3", { textContent: title }), ...children);
+const block = (name, title, ...children) =>
+  element("div", { className: `block ${name}` }, element("h3", { textContent: title }), ...children);
 
 function settings({ members, reuse_conns, min_conns, now }) {
   if (!members.length) return "No process has it now.";
@@ -83,7 +87,7 @@ function keyFigures({ members, now, past }, at) {
     ["in use", number(now.in_use), `of ${number(now.size)}`, now.in_use >= now.size && now.size ? "full" : ""],
     ["waiting", number(now.waiting), `${number(Math.max(0, ...past.waiting))} at most in 5 min`, now.waiting ? "bad" : ""],
     ["idle", number(now.idle), now.unknown ? `${number(now.unknown)} not heard of` : "", ""],
-    ["checkouts/s", rate(past.checkouts.at(-1) ?? 0), "", ""],
+    ["checkouts/s", rate(now.checkouts), "", ""],
     ["timeouts", number(timeouts), "in 5 min", timeouts ? "bad" : ""],
     ["failed connects", number(failed), "in 5 min", failed ? "bad" : ""],
   ];

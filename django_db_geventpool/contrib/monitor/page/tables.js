@@ -19,7 +19,7 @@ export function holdersTable() {
     [["held for", "number"], ["by"], ["in process"], ["where it is now"]]);
   const hint = element("p", { className: "soft" });
   const more = element("button", { type: "button" });
-  const node = element("div", { className: "holders" }, inner, more, hint);
+  const node = element("div", { }, inner, more, hint);
   let latest = null, isAll = false;
   more.addEventListener("click", () => { isAll = !isAll; update(latest); });
 
@@ -66,9 +66,9 @@ function holderRow() {
 /** How many connections each request or greenlet has; the first few. */
 export function groupsTable() {
   const { node: inner, body } = table("Connections by holder",
-    [["connections", "number"], ["by"], ["the longest for", "number"]]);
+    [["by"], ["connections", "number"], ["longest", "number"]]);
   const nobody = element("p", { className: "soft", textContent: "Nobody." });
-  const node = element("div", { className: "groups" }, inner, nobody);
+  const node = element("div", { }, inner, nobody);
   function update(pool) {
     const found = groups(holdersOf(pool), who);
     inner.hidden = !found.length;
@@ -79,8 +79,8 @@ export function groupsTable() {
 }
 
 function groupRow({ name }) {
-  const count = cell("connections", "number"), longest = cell("the longest for", "number"), spot = element("small");
-  const node = element("tr", {}, count, element("th", { scope: "row" }, name, spot), longest);
+  const count = cell("connections", "number"), longest = cell("longest", "number"), spot = element("small");
+  const node = element("tr", {}, element("th", { scope: "row" }, name, spot), count, longest);
   const update = (group) => {
     say(count, number(group.count));
     say(longest, duration(group.longest.seconds));
@@ -93,11 +93,10 @@ function groupRow({ name }) {
 export function processesTable() {
   const { node: inner, body } = table("Processes",
     [["process"], ["connections"], ["waiting", "number"], ["checkouts/s", "number"], ["timeouts", "number"]]);
-  const node = element("div", { className: "processes" }, inner);
+  const node = element("div", { }, inner);
   function update({ members }) {
     const rank = ({ isSilent, stats }) => (isSilent ? 0 : isExhausted(stats) ? 1 : 2);
     keep(body, [...members].sort((a, b) => rank(a) - rank(b)), ({ key }) => key, processRow);
-    node.classList.toggle("many", members.length > 8);
   }
   return { node, update };
 }

@@ -17,6 +17,8 @@ export function duration(seconds) {
 export const bound = (seconds) => (seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds} s`);
 
 const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+const ZONE = new Intl.DateTimeFormat("en-GB", { timeStyle: "long" });
+export const zonedClock = (time) => ZONE.format(time * 1000);
 export const clock = (time) => CLOCK.format(time * 1000);
 export const minute = (time) => clock(time).slice(0, 5);
 
