@@ -14,7 +14,7 @@ export const sum = (values) => values.reduce((all, each) => all + each, 0);
 export function poolsOf(status) {
   const names = Object.keys(status.totals);
   names.sort((a, b) => (b === "default") - (a === "default") || a.localeCompare(b));
-  return names.map((name) => {
+  const pools = names.map((name) => {
     const members = status.processes.filter((process) => name in process.pools).map((process) => ({
       process,
       key: `${process.host} ${process.pid} ${process.started}`,
@@ -26,7 +26,17 @@ export function poolsOf(status) {
     const { stats, reuse_conns, min_conns } = status.totals[name];
     return { name, members, stats, reuse_conns, min_conns, now: now(members), past: past(members, status.at) };
   });
+  // What the server counts is of all pools.
+  for (const { past } of pools) past.server = pools.length > 1 ? past.times.map(() => null) : counted(status.server, past);
+  return pools;
 }
+
+const counted = (server, past) =>
+  serverPast(server ?? { samples: [] }, past).map((row) => (row ? sum(row.slice(1)) : null));
+
+/** The rows of samples that the server's own count has for the seconds of the charts. */
+export const serverPast = ({ samples }, { times }) =>
+  times.map((time) => samples.findLast(([at]) => at <= time && time - at <= FRESH));
 
 /** The sums of those who have been heard of; what the others hold is not known. */
 function now(members) {

@@ -5,6 +5,8 @@ import { element, keep, say, table } from "./dom.js";
 import { percentile, sum } from "./figures.js";
 import { bound, duration, number } from "./words.js";
 
+const unbroken = (text) => text.replaceAll(" ", "\u00a0");
+
 const PARTS = [0.5, 0.95, 0.99];
 
 /** `update({ counts, total }, bounds, text)`: the text says of whom that is told. */
@@ -21,7 +23,7 @@ export function histogram(title) {
     const inWords = reached.map(([end, name]) =>
       `${name} ${end === Infinity ? `> ${bound(bounds.at(-1))}` : `≤ ${bound(end)}`}`);
     say(about, text);
-    say(summary, count ? [...inWords, `mean ${duration(total / count)}`].join(" · ") : "None yet.");
+    say(summary, count ? [...inWords, `mean ${duration(total / count)}`].map(unbroken).join(" · ") : "None yet.");
     keep(body, [...bounds, Infinity].map((end, place) => ({
       end, most, count: counts[place],
       marks: reached.filter(([each]) => each === end).map(([, name]) => name).join(" "),

@@ -50,10 +50,10 @@ function show() {
   verdict(found);
   keep($("tiles"), pools, ({ name }) => name, tile);
   $("tiles").hidden = pools.length < 2;
-  keep($("pools"), pools.map((pool) => ({ pool, status })), ({ pool }) => pool.name,
-    ({ pool }) => poolSection(pool, anchor(pool.name)));
-  const server = status.server && pools.length ? [{ server: status.server, pools }] : [];
-  keep($("server"), server, () => "server", serverSection);
+  keep($("pools"), pools.map((pool) => ({ pool, status })),
+    ({ pool }) => pool.name, ({ pool }) => poolSection(pool, anchor(pool.name)));
+  const servers = status.server && pools.length ? [{ server: status.server, pools }] : [];
+  keep($("server"), servers, () => "server", serverSection);
   const hosts = [...new Set(status.processes.map(({ host }) => host))];
   say($("where"), ` of ${plural(status.processes.length, "process", "processes")} on ${
     hosts.length === 1 ? hosts[0] : `${hosts.length} hosts`}`);

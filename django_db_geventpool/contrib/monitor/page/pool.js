@@ -15,6 +15,7 @@ const PANELS = [
     { key: "idle", label: "idle", form: "area" },
     { key: "unknown", label: "not heard of", form: "area", isRare: true },
     { key: "size", label: "MAX_CONNS", form: "line" },
+    { key: "server", label: "on the server", form: "line", isRare: true },
   ] },
   { title: "Checkouts per second", height: 46, format: rate, parts: [
     { key: "waits", label: "after a wait", form: "area" },
@@ -83,9 +84,10 @@ function settings({ members, reuse_conns, min_conns, now }) {
 function keyFigures({ members, now, past }, at) {
   const timeouts = growth(members, "timeouts", SPAN, at).count;
   const failed = growth(members, "failed_connects", SPAN, at).count;
+  const most = Math.max(0, ...past.waiting);
   return [
     ["in use", number(now.in_use), `of ${number(now.size)}`, now.in_use >= now.size && now.size ? "full" : ""],
-    ["waiting", number(now.waiting), `${number(Math.max(0, ...past.waiting))} at most in 5 min`, now.waiting ? "bad" : ""],
+    ["waiting", number(now.waiting), most ? `up to ${number(most)} in 5 min` : "", now.waiting ? "bad" : ""],
     ["idle", number(now.idle), now.unknown ? `${number(now.unknown)} not heard of` : "", ""],
     ["checkouts/s", rate(now.checkouts), "", ""],
     ["timeouts", number(timeouts), "in 5 min", timeouts ? "bad" : ""],

@@ -1,7 +1,7 @@
 // What the server itself counts, beside what the pools say, where somebody asks the server.
 
 import { element, say } from "./dom.js";
-import { FRESH, SPAN, sum } from "./figures.js";
+import { serverPast, sum } from "./figures.js";
 import { sessionsTable } from "./tables.js";
 import { timeline } from "./timeline.js";
 import { number, plural } from "./words.js";
@@ -19,7 +19,9 @@ export function serverSection() {
   const verdict = element("p", { className: "summary" });
   const charts = timeline("The server", PANELS), sessions = sessionsTable();
   const node = element("section", { className: "pool server", id: "the-server" },
-    element("header", {}, element("h2", { textContent: "On the server" })), verdict, charts.node, sessions.node);
+    element("header", {}, element("h2", { textContent: "On the server" })), verdict,
+    element("div", { className: "blocks" }, element("div", { className: "block charts" }, charts.node),
+      element("div", { className: "block sessions" }, sessions.node)));
   node.setAttribute("aria-label", "On the server");
   function update({ server, pools }) {
     const counted = sum(Object.values(server.states));
@@ -42,7 +44,7 @@ function difference(more) {
 
 function pastOf(server, pools) {
   const { times } = pools[0].past;
-  const rows = times.map((time) => server.samples.findLast(([at]) => at <= time && time - at <= FRESH));
+  const rows = serverPast(server, pools[0].past);
   const column = (place) => rows.map((row) => row?.[place] ?? null);
   const open = times.map((_, place) => {
     const known = pools.map(({ past }) => past).filter(({ size }) => size[place] !== null);

@@ -128,7 +128,7 @@ function processRow({ process }) {
 export function sessionsTable() {
   const { node: inner, body } = table("Sessions on the server",
     [["pid", "number"], ["application"], ["state"], ["waits for"], ["for", "number"]]);
-  const node = element("div", { className: "sessions" }, inner);
+  const node = element("div", {}, inner);
   const update = (sessions) => {
     const sorted = [...sessions].sort((a, b) => b.seconds - a.seconds);
     keep(body, sorted, ({ pid }) => String(pid), sessionRow);

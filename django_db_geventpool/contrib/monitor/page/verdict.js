@@ -16,10 +16,12 @@ export function findings(pools, at) {
   const found = pools.flatMap((pool) =>
     [connects, exhaustion, timeouts, leaks, waits].flatMap((look) => look(pool, at)).map((each) => ({
       ...each,
-      text: pools.length > 1 && each.level !== "fine" ? `Pool ${pool.name}: ${each.text}` : each.text,
+      text: pools.length > 1 ? `Pool ${pool.name}: ${each.text[0].toLowerCase()}${each.text.slice(1)}` : each.text,
     })));
-  found.push(...silence(pools));
-  if (!found.some(({ level }) => level === "alarm" || level === "warn")) found.push(fine(pools));
+  const silent = silence(pools);
+  const isFine = !found.some(({ level }) => level === "alarm" || level === "warn");
+  if (isFine) found.push(silent.length ? others(pools) : fine(pools));
+  found.push(...silent);
   const rank = ({ level, kind }) => (kind === "fine" ? -1 : LEVELS.indexOf(level));
   return found.sort((a, b) => rank(a) - rank(b)); // stable: within a level as above
 }
@@ -97,19 +99,24 @@ function waits({ now, past }) {
 }
 
 function silence(pools) {
-  const silent = new Map(pools.flatMap(({ members }) =>
-    members.filter((each) => each.isSilent).map((each) => [each.key, each])));
-  return [...silent.values()].map(({ process }) => ({
-    level: "alarm",
-    kind: `silent ${process.pid}`,
-    text: `${processName(process)} has been silent for ${duration(process.age)}: its hub is blocked, ` +
-      "or it was stopped. What it holds is not known.",
-  }));
+  const all = new Map(pools.flatMap(({ members }) => members.map((each) => [each.key, each])));
+  const silent = [...all.values()].filter(({ isSilent }) => isSilent);
+  if (!silent.length) return [];
+  const names = silent.slice(0, 3).map(({ process }) => `${processName(process)} for ${duration(process.age)}`);
+  if (silent.length > 3) names.push("...");
+  const text = `${silent.length} of ${plural(all.size, "process", "processes")} silent: ${names.join(", ")}. ` +
+    "Its hub is blocked, or it was stopped; what it holds is not known.";
+  return [{ level: "alarm", kind: "silent", text }];
 }
 
-function fine(pools) {
+const inUse = (pools, size) => {
   const add = (name) => sum(pools.map(({ now }) => now[name]));
   const of = pools.length > 1 ? ` of ${pools.length} pools` : "";
-  const text = `Fine: ${number(add("in_use"))} of ${number(add("size"))} connections${of} in use, nobody is waiting.`;
-  return { level: "fine", kind: "fine", text };
-}
+  return `${number(add("in_use"))} of ${number(size(add))} connections${of} in use, nobody is waiting.`;
+};
+
+const fine = (pools) =>
+  ({ level: "fine", kind: "fine", text: `Fine: ${inUse(pools, (add) => add("size"))}` });
+
+const others = (pools) =>
+  ({ level: "note", kind: "others", text: `The others: ${inUse(pools, (add) => add("size") - add("unknown"))}` });
