@@ -22,15 +22,15 @@ AT = 1_764_212_001.4  # 02:53:21 UTC
 SIZE = 8
 THRESHOLD = 10.0
 STACK = """\
-  File "/srv/shop/lib/python3.12/site-packages/gevent/pool.py", line 161, in apply
+  File "/srv/lib/python3.12/site-packages/gevent/pool.py", line 161, in apply
     return func(*args, **kwds)
-  File "/srv/shop/lib/python3.12/site-packages/django/core/handlers/base.py", line 197, in _get_response
+  File "/srv/lib/python3.12/site-packages/django/core/handlers/base.py", line 197, in get
     response = wrapped_callback(request, *callback_args, **callback_kwargs)
-  File "/srv/shop/shop/{file}.py", line {line}, in {function}
+  File "/srv/shop/{file}.py", line {line}, in {function}
     {code}
-  File "/srv/shop/lib/python3.12/site-packages/django/db/backends/utils.py", line 105, in _execute
+  File "/srv/lib/python3.12/site-packages/django/db/backends/utils.py", line 105, in _execute
     return self.cursor.execute(sql, params)
-  File "/srv/shop/lib/python3.12/site-packages/django_db_geventpool/hubs/gevent.py", line 88, in wait
+  File "/srv/lib/python3.12/site-packages/django_db_geventpool/hubs/gevent.py", line 88, in wait
     self._switch(watcher)
 """
 REPORT = STACK.format(

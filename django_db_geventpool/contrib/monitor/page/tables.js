@@ -80,7 +80,7 @@ export function groupsTable() {
 
 function groupRow({ name }) {
   const count = cell("connections", "number"), longest = cell("longest", "number"), spot = element("small");
-  const node = element("tr", {}, element("th", { scope: "row" }, name, spot), count, longest);
+  const node = element("tr", {}, element("th", { scope: "row" }, name, " ", spot), count, longest);
   const update = (group) => {
     say(count, number(group.count));
     say(longest, duration(group.longest.seconds));
@@ -104,11 +104,11 @@ export function processesTable() {
 function processRow({ process }) {
   const name = element("th", { scope: "row", textContent: processName(process) });
   const detail = element("small");
-  name.append(detail);
+  name.append(" ", detail);
   const slots = cell("connections", "slots"), waiting = cell("waiting", "number");
   const checkouts = cell("checkouts/s", "number"), timeouts = cell("timeouts", "number");
   const line = bar("in_use", "changing", "idle", "unknown"), text = element("small");
-  slots.append(line.node, text);
+  slots.append(line.node, " ", text);
   const node = element("tr", {}, name, slots, waiting, checkouts, timeouts);
   function update(member) {
     const { stats, process, isSilent } = member;
@@ -117,7 +117,7 @@ function processRow({ process }) {
       : `up ${duration(process.at - process.started)}, ${process.host}`);
     const states = [stats.in_use, stats.opening + stats.closing, stats.idle];
     line.update(stats.size, ...(isSilent ? [0, 0, 0, stats.size] : [...states, 0]));
-    say(text, `${stats.in_use} of ${stats.size} in use, ${stats.idle} idle`);
+    say(text, `${isSilent ? "at last " : ""}${stats.in_use} of ${stats.size} in use, ${stats.idle} idle`);
     say(waiting, number(stats.waiting));
     say(checkouts, isSilent ? "–" : rate(currentRate(member, "checkouts")));
     say(timeouts, number(stats.timeouts));

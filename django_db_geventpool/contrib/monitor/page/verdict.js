@@ -104,8 +104,8 @@ function silence(pools) {
   if (!silent.length) return [];
   const names = silent.slice(0, 3).map(({ process }) => `${processName(process)} for ${duration(process.age)}`);
   if (silent.length > 3) names.push("...");
-  const text = `${silent.length} of ${plural(all.size, "process", "processes")} silent: ${names.join(", ")}. ` +
-    "Its hub is blocked, or it was stopped; what it holds is not known.";
+  const text = `${silent.length} of ${plural(all.size, "process", "processes")} ${silent.length === 1 ? "is" : "are"} silent: ${names.join(", ")}. ` +
+    `${silent.length === 1 ? "Its hub is" : "Their hubs are"} blocked, or stopped; what is held there is not known.`;
   return [{ level: "alarm", kind: "silent", text }];
 }
 
