@@ -31,11 +31,8 @@ export function timeline(name, panels) {
     set(axis, { width });
     const ticks = past.times.map((time, place) => ({ time, place }))
       .filter(({ time, place }) => time % 60 === 0 && x(place) < width - 30 && x(place) > GUTTER + 8);
-    const marks = [...ticks.map(({ time, place }) => [x(place), minute(time), "middle"]), [width, "now", "end"]];
-    keep(axis, marks, ([, label]) => label, () => {
-      const node = drawing("text", { y: 15 });
-      return { node, update: ([left, label, anchor]) => { set(node, { x: left, "text-anchor": anchor }); say(node, label); } };
-    });
+    const marks = ticks.map(({ time, place }) => [minute(time), x(place), "middle"]);
+    keep(axis, [...marks, ["now", width, "end"]], ([label]) => label, tick);
     read();
     body.update(past);
   }
@@ -65,6 +62,12 @@ export function timeline(name, panels) {
   return { node, update: (now) => { past = now; draw(); } };
 }
 
+function tick([label, , anchor]) {
+  const node = drawing("text", { y: 15, "text-anchor": anchor });
+  say(node, label);
+  return { node, update: ([, x]) => set(node, { x }) };
+}
+
 function chart({ title, height, parts, top = (most) => Math.max(4, most), format = number }) {
   const shapes = parts.map(({ key, form }) => drawing("path",
     form === "line" ? { class: `line ${key}` } : paint(key)));
@@ -84,14 +87,15 @@ function chart({ title, height, parts, top = (most) => Math.max(4, most), format
   function draw(past, width, toX) {
     x = toX;
     const stacks = stacked(parts, past);
-    const most = Math.max(0, ...stacks.flatMap(({ ends }) => ends));
-    const limit = top(most);
+    const told = parts.map(({ key, isRare }) => !isRare || past[key].some(Boolean));
+    items.forEach((item, place) => (item.hidden = !told[place]));
+    const limit = top(Math.max(0, ...stacks.flatMap(({ ends }) => ends)));
     const y = (value) => (height - 1 - (value / limit) * (height - 3)).toFixed(1);
-    set(svg, { width, "aria-label": `${title}, ${SPAN / 60} minutes: ${parts.map(({ key, label }) =>
-      `${format(Math.max(0, ...past[key]))} ${label}`).join(", ")} at most` });
+    set(svg, { width, "aria-label": `${title}, ${SPAN / 60} minutes: ${parts.filter((_, place) => told[place])
+      .map(({ key, label }) => `${most(past[key], format)} ${label}`).join(", ")} at most` });
     say(high, format(limit));
-    const minutes = past.times.map((time, place) => (time % 60 === 0 ? `M${x(place)} 0V${height}` : "")).join("");
-    set(grid, { d: `${minutes}M${GUTTER} ${height - 0.5}H${width}` });
+    const minutes = past.times.map((time, place) => (time % 60 ? "" : `M${x(place)} 0V${height}`));
+    set(grid, { d: `${minutes.join("")}M${GUTTER} ${height - 0.5}H${width}` });
     stacks.forEach(({ starts, ends }, place) => {
       const draw = parts[place].form === "line" ? outline : filled;
       set(shapes[place], { d: draw(x, y, starts, ends) });
@@ -101,12 +105,17 @@ function chart({ title, height, parts, top = (most) => Math.max(4, most), format
   function read(past, place, isPast) {
     const texts = parts.map(({ key }) => (past[key][place] === null ? "–" : format(past[key][place])));
     texts.forEach((text, place) => say(values[place], text));
-    items.forEach((item, place) => (item.hidden = parts[place].isRare && !past[parts[place].key].some(Boolean)));
     set(cursor, { d: isPast ? `M${((x(place) + x(place + 1)) / 2).toFixed(1)} 0V${height}` : "" });
-    return parts.map(({ label }, place) => `${texts[place]} ${label}`).join(", ");
+    return parts.map(({ label }, place) => `${texts[place]} ${label}`)
+      .filter((_, place) => !items[place].hidden).join(", ");
   }
 
   return { node, svg, draw, read };
+}
+
+function most(values, format) {
+  const known = values.filter((value) => value !== null);
+  return known.length ? format(Math.max(...known)) : "–";
 }
 
 /** Of each part where it starts and ends, second by second: areas and bars lie on the one before. */
@@ -161,7 +170,7 @@ function minutes(name, panels) {
       const cells = parts.map(() => element("td", { className: "number" }));
       const row = element("tr", {}, element("th", { scope: "row", textContent: clock(time) }), ...cells);
       return { node: row, update: ({ place }) => parts.forEach(({ key, format }, column) =>
-        say(cells[column], format(Math.max(0, ...past[key].slice(place, place + ROW))))) };
+        say(cells[column], most(past[key].slice(place, place + ROW), format))) };
     });
   };
   node.addEventListener("toggle", fill);
