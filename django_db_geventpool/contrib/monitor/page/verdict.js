@@ -1,7 +1,7 @@
 // What is wrong, in sentences: the worst comes first.
 
 import { exhaustedSince, groups, growth, holdersOf, isExhausted, SPAN, sum } from "./figures.js";
-import { clock, duration, number, place, plural, processName, who } from "./words.js";
+import { bound, clock, duration, number, place, plural, processName, who } from "./words.js";
 
 const LEVELS = ["alarm", "warn", "note", "fine"];
 // Seconds after which what has failed is the past, and no alarm any more.
@@ -79,7 +79,7 @@ function leaks(pool) {
   if (!long.length) return [];
   const [{ seconds, member }] = long;
   const text = `${plural(long.length, "connection")} held for longer than LEAK_THRESHOLD ` +
-    `(${duration(member.leak_threshold)}): ${who(long[0])} for ${duration(seconds)}.`;
+    `(${bound(member.leak_threshold)}): ${who(long[0])} for ${duration(seconds)}.`;
   return [{ level: "warn", kind: "leaks", text }];
 }
 
