@@ -392,9 +392,11 @@ def test_without_an_answer_the_last_figures_are_kept_until_there_is_one(
     browser = show(EXHAUSTED)
     site.end()
     until(browser, lambda: "the last figures are kept." in text(browser, "#trouble"))
-    until(browser, lambda: text(browser, "#complaint").startswith("No answer for 2"))
+    # It says so as soon as it knows, and then for how long.
+    until(browser, lambda: text(browser, "#complaint").startswith("No answer for 2 s"))
     assert text(browser, "#clock") == "figures of 02:53:21 UTC"
     assert headline(browser).startswith("Exhausted: 24 of 24")
+    assert browser.title.startswith("No answer")
     site.status = QUIET
     site.begin()
     until(browser, lambda: headline(browser).startswith("Fine: "))

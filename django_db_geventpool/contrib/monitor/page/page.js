@@ -11,10 +11,11 @@ import { duration, number, plural, zonedClock } from "./words.js";
 // wait for an answer: from a worker whose hub is blocked there will be none.
 const EVERY = 1000, UNSEEN = 10000, PATIENCE = 5000;
 const LATE = 3; // seconds
+const TITLES = { live: "", paused: "Paused", away: "No answer", login: "Log in again" };
 const $ = (id) => document.getElementById(id);
 
 let timer = 0, isAsking = false, isPaused = false;
-let status = null, answeredAt = performance.now(), trouble = null, announced = "";
+let status = null, answeredAt = performance.now(), trouble = null, announced = "", title = "";
 
 class LoggedOut extends Error {}
 
@@ -68,7 +69,7 @@ function verdict([first, ...others]) {
     return { node: element("li", { className: level }, sign(level), text), update: (each) => say(text, each.text) };
   });
   announce([first, ...others].map(({ kind }) => kind).join(), first.text);
-  document.title = `${first.text.split(/[;.]/)[0]} · Connection pools`;
+  title = first.text.split(/[;.]/)[0];
 }
 
 const anchor = (name) => `pool ${name}`.replaceAll(/\s/g, "-");
@@ -86,6 +87,7 @@ function state() {
     : trouble || (isAsking && silence > LATE) ? "away" : "live";
   document.body.className = kind;
   say($("clock"), status ? `${kind === "live" ? "live" : "figures of"} ${zonedClock(status.at)}` : "");
+  document.title = [TITLES[kind], title, "Connection pools"].filter(Boolean).join(" · ");
   say($("pause"), isPaused ? "Go on" : "Pause");
   set($("pause"), { "aria-pressed": isPaused });
   $("trouble").hidden = kind === "live" || kind === "paused";

@@ -4,7 +4,7 @@ export const number = (value) => value.toLocaleString("en");
 
 export function duration(seconds) {
   if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`;
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 9.95 && !Number.isInteger(seconds)) return `${seconds.toFixed(1)} s`;
   const whole = Math.floor(seconds);
   const [minutes, hours, days] = [60, 3600, 86400].map((each) => Math.floor(whole / each));
   if (whole < 60) return `${whole} s`;
