@@ -26,6 +26,12 @@ PACKAGES = {
     "opentelemetry-sdk": "its `MeterProvider`, with `instrument()`",
     "prometheus-client": "its parser and multiprocess mode, under gunicorn",
     "django-tenants": "under gunicorn",
+    "sentry-sdk": "the same, with what it would send in the log",
+    "opentelemetry-sdk": "the same, with the spans in the log",
+    "opentelemetry-instrumentation-django": "the same",
+    "opentelemetry-instrumentation-psycopg": "the same",
+    "django-prometheus": "under gunicorn",
+    "django-debug-toolbar": "under gunicorn",
     "psycopg": "the driver",
 }
 
