@@ -9,8 +9,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import IO, Any, Callable
@@ -143,6 +143,15 @@ class Running:
         until(all_are_busy)
         return requests
 
+    @contextmanager
+    def exhausted(self) -> Iterator[None]:
+        """While its only connection is busy; the request that has it fails afterwards."""
+        request = spawn(self.get, "/stay/")
+        (session,) = until(lambda: self.sessions("active"))
+        yield
+        self._observer("SELECT pg_terminate_backend(%s)", session)
+        assert request.error()
+
     # -- what the server says of it
 
     def sessions(self, state: str = "%") -> list[int]:
@@ -184,11 +193,14 @@ class Running:
             print(f"-{self.process.pid}", file=self._told, flush=True)
 
 
-def serve(start: Start, module: str = "wsgi", **environ: str) -> Running:
+def serve(
+    start: Start, module: str = "wsgi", options: dict[str, Any] | None = None, **environ: str
+) -> Running:
     """One gevent worker of gunicorn's: each of its requests is a greenlet of its own."""
     return start(
         *(*PYTHON, "-m", "gunicorn", "-k", "gevent", "-b", "127.0.0.1:0", "--no-control-socket"),
         *("-w", "1", f"{SITE}.{module}"),
+        SITE_OPTIONS=json.dumps(options or {}),
         **environ,
     ).listens(r"Listening at: http://(\S+)")
 

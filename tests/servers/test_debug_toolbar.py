@@ -16,11 +16,8 @@ RELEASES = pytest.mark.parametrize(("release", "checkouts"), [("request", 1), ("
 
 
 def debugged(start: Start, release: str) -> Running:
-    return serve(
-        start,
-        DJANGO_SETTINGS_MODULE=f"{SITE}.toolbar.settings",
-        SITE_OPTIONS=json.dumps({"RELEASE": release}),
-    )
+    module = f"{SITE}.toolbar.settings"
+    return serve(start, options={"RELEASE": release}, DJANGO_SETTINGS_MODULE=module)
 
 
 def panel(site: Running, request: str) -> str:

@@ -24,14 +24,6 @@ STATEMENTS = [
 REQUEST = "SpanKind.SERVER"
 
 
-def traced(start: Start, **environ: str) -> Running:
-    return serve(start, "tracing", **environ)
-
-
-def with_options(**options: str) -> dict[str, str]:
-    return {"SITE_OPTIONS": json.dumps(options)}
-
-
 def spans(site: Running) -> list[Any]:
     lines = [line for line in site.log().splitlines() if line.startswith("span: ")]
     return [json.loads(line.partition(" ")[2]) for line in lines]
@@ -64,7 +56,7 @@ def described(span: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def expected(start_once: Start) -> list[Any]:
     """What a request leaves with Django's own engine, but for the set-up of its connection."""
-    site = traced(start_once, **DJANGOS_OWN)
+    site = serve(start_once, "tracing", **DJANGOS_OWN)
     site.queries()
     ((set_up, *queries, _),) = of_requests(site, 1)
     site.end()
@@ -78,7 +70,7 @@ def test_the_spans_of_a_request_are_those_of_djangos_own_engine(
     start: Start, expected: list[Any], release: str
 ) -> None:
     """The set-up is no request's: it is done once, for whoever uses the connection."""
-    site = traced(start, **with_options(RELEASE=release))
+    site = serve(start, "tracing", {"RELEASE": release})
     for _ in range(3):
         site.queries()
     for *queries, request in of_requests(site, 3):
@@ -88,7 +80,7 @@ def test_the_spans_of_a_request_are_those_of_djangos_own_engine(
 
 
 def test_a_reset_with_discard_has_spans_of_its_own(start: Start, expected: list[Any]) -> None:
-    site = traced(start, **with_options(RESET="discard"))
+    site = serve(start, "tracing", {"RESET": "discard"})
     alone = [SET_UP]
     for number in range(2):
         site.queries()
@@ -103,7 +95,7 @@ def test_comments_in_the_statements_hold_no_connection(
     start: Start, release: str, checkouts: int
 ) -> None:
     """OpenTelemetry adds two: one that Django's cursor sees, and one that the driver's does."""
-    site = traced(start, SITE_COMMENTER="yes", **with_options(RELEASE=release))
+    site = serve(start, "tracing", {"RELEASE": release}, SITE_COMMENTER="yes")
     site.queries()
     ((*queries, _),) = of_requests(site, 1)
     assert len(queries) == len(STATEMENTS)

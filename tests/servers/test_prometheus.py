@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ..tasks import spawn, until
 from .running import SITE, Running, Start, serve
 
 DJANGOS_OWN = {"SITE_ENGINE": "django_prometheus.db.backends.postgresql"}
 
 
-def counted(start: Start, **environ: str) -> Running:
-    return serve(start, DJANGO_SETTINGS_MODULE=f"{SITE}.prometheus.settings", **environ)
-
-
-def with_options(**options: Any) -> dict[str, str]:
-    return {"SITE_OPTIONS": json.dumps(options)}
+def counted(start: Start, options: dict[str, Any] | None = None, **environ: str) -> Running:
+    environ["DJANGO_SETTINGS_MODULE"] = f"{SITE}.prometheus.settings"
+    return serve(start, options=options, **environ)
 
 
 def metric(site: Running, name: str) -> float:
@@ -49,7 +44,7 @@ def test_djangos_own_engine_connects_for_each_request(start: Start) -> None:
 def test_it_counts_each_statement_once_and_each_checkout(
     start: Start, release: str, checkouts: int
 ) -> None:
-    site = counted(start, **with_options(RELEASE=release))
+    site = counted(start, {"RELEASE": release})
     found = [executes_and_connections(site) for _ in range(10)]
     assert found == [(4, checkouts)] + [(3, checkouts)] * 9
     assert metric(site, "django_db_query_duration_seconds_count") == 31
@@ -59,13 +54,10 @@ def test_it_counts_each_statement_once_and_each_checkout(
     assert sum(stats["connect_time"]["counts"]) == 1
 
 
-def test_whoever_gets_no_connection_is_a_connection_error(start: Start, observer: Any) -> None:
-    site = counted(start, **with_options(MAX_CONNS=1, WAIT_TIMEOUT=0.1))
-    holder = spawn(site.get, "/stay/")
-    (session,) = until(lambda: site.sessions("active"))
-    assert site.ask("/queries/?key=none")[0].status == 500
-    assert metric(site, "django_db_new_connection_errors_total") == 1
-    assert metric(site, "django_db_new_connections_total") == 2
-    observer("SELECT pg_terminate_backend(%s)", session)
-    assert holder.error()
+def test_whoever_gets_no_connection_is_a_connection_error(start: Start) -> None:
+    site = counted(start, {"MAX_CONNS": 1, "WAIT_TIMEOUT": 0.1})
+    with site.exhausted():
+        assert site.ask("/queries/?key=none")[0].status == 500
+        assert metric(site, "django_db_new_connection_errors_total") == 1
+        assert metric(site, "django_db_new_connections_total") == 2
     assert metric(site, "django_db_errors_total") == 1
