@@ -96,7 +96,9 @@ export function processesTable() {
   const node = element("div", { }, inner);
   function update({ members }) {
     const rank = ({ isSilent, stats }) => (isSilent ? 0 : isExhausted(stats) ? 1 : 2);
-    keep(body, [...members].sort((a, b) => rank(a) - rank(b)), ({ key }) => key, processRow);
+    const hosts = new Set(members.map(({ process }) => process.host));
+    const told = members.map((each) => ({ ...each, host: hosts.size > 1 ? each.process.host : "" }));
+    keep(body, told.sort((a, b) => rank(a) - rank(b)), ({ key }) => key, processRow);
   }
   return { node, update };
 }
@@ -111,10 +113,10 @@ function processRow({ process }) {
   slots.append(line.node, " ", text);
   const node = element("tr", {}, name, slots, waiting, checkouts, timeouts);
   function update(member) {
-    const { stats, process, isSilent } = member;
+    const { stats, process, isSilent, host } = member;
     node.className = isSilent ? "silent" : isExhausted(stats) ? "exhausted" : "";
-    say(detail, isSilent ? `silent for ${duration(process.age)}`
-      : `up ${duration(process.at - process.started)}, ${process.host}`);
+    const heard = isSilent ? `silent for ${duration(process.age)}` : `up ${duration(process.at - process.started)}`;
+    say(detail, `${heard}${host && `, ${host}`}`);
     const states = [stats.in_use, stats.opening + stats.closing, stats.idle];
     line.update(stats.size, ...(isSilent ? [0, 0, 0, stats.size] : [...states, 0]));
     say(text, `${isSilent ? "at last " : ""}${stats.in_use} of ${stats.size} in use, ${stats.idle} idle`);
