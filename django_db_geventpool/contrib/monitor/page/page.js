@@ -11,7 +11,7 @@ import { duration, number, plural, zonedClock } from "./words.js";
 // wait for an answer: from a worker whose hub is blocked there will be none.
 const EVERY = 1000, UNSEEN = 10000, PATIENCE = 5000;
 const LATE = 3; // seconds
-const TITLES = { live: "", paused: "Paused", away: "No answer", login: "Log in again" };
+const TITLES = { paused: "Paused", away: "No answer", login: "Log in again" };
 const $ = (id) => document.getElementById(id);
 
 let timer = 0, isAsking = false, isPaused = false;
@@ -84,19 +84,19 @@ function tile({ name }) {
 function state() {
   const silence = (performance.now() - answeredAt) / 1000;
   const kind = isPaused ? "paused" : trouble instanceof LoggedOut ? "login"
-    : trouble || (isAsking && silence > LATE) ? "away" : "live";
+    : trouble || (isAsking && silence > LATE) ? "away" : status ? "live" : "starting";
   document.body.className = kind;
   say($("clock"), status ? `${kind === "live" ? "live" : "figures of"} ${zonedClock(status.at)}` : "");
   document.title = [TITLES[kind], title, "Connection pools"].filter(Boolean).join(" · ");
   say($("pause"), isPaused ? "Go on" : "Pause");
   set($("pause"), { "aria-pressed": isPaused });
-  $("trouble").hidden = kind === "live" || kind === "paused";
+  $("trouble").hidden = kind !== "away" && kind !== "login";
   const kept = status ? "the last figures are kept." : "there are no figures yet.";
   const why = trouble?.message.startsWith("HTTP") ? ` but ${trouble.message}` : "";
   say($("complaint"), kind === "login" ? `The site does not show them any more; ${kept}`
     : `No answer${why} for ${duration(Math.floor(silence))}; ${kept}`);
   $("login").hidden = kind !== "login";
-  if (kind === "login" || kind === "away") announce(kind, $("complaint").textContent);
+  if (!$("trouble").hidden) announce(kind, $("complaint").textContent);
 }
 
 /** Read aloud, when something else is the matter than before; not with each number. */
