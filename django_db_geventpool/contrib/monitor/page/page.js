@@ -64,11 +64,12 @@ function verdict([first, ...others]) {
   $("verdict").className = first.level;
   set($("verdict").querySelector("h1 use"), { href: `#${first.level}` });
   say($("headline"), first.text);
-  keep($("findings"), others, ({ kind }) => kind, ({ level }) => {
+  keep($("findings"), others, ({ level, kind }) => `${level} ${kind}`, ({ level }) => {
     const text = element("span");
-    return { node: element("li", { className: level }, sign(level), text), update: (each) => say(text, each.text) };
+    const node = element("li", { className: level }, sign(level), text);
+    return { node, update: (each) => say(text, each.text) };
   });
-  announce([first, ...others].map(({ kind }) => kind).join(), first.text);
+  announce(first.kind, first.text);
   title = first.text.split(/[;.]/)[0];
 }
 
@@ -76,8 +77,11 @@ const anchor = (name) => `pool ${name}`.replaceAll(/\s/g, "-");
 
 function tile({ name }) {
   const text = element("span");
-  const node = element("a", { href: `#${encodeURIComponent(anchor(name))}` }, element("b", { textContent: name }), " ", text);
-  return { node, update: ({ now }) => say(text, `${number(now.in_use)} of ${number(now.size)} in use, ${number(now.waiting)} waiting`) };
+  const href = `#${encodeURIComponent(anchor(name))}`;
+  const node = element("a", { href }, element("b", { textContent: name }), " ", text);
+  const update = ({ now }) => say(text,
+    `${number(now.in_use)} of ${number(now.size)} in use, ${number(now.waiting)} waiting`);
+  return { node, update };
 }
 
 /** Whether what is shown is of now; if not, why. */
