@@ -24,15 +24,16 @@ export function poolsOf(status) {
         Object.fromEntries(status.columns.map((column, place) => [column, row[place]]))),
     }));
     const { stats, reuse_conns, min_conns } = status.totals[name];
-    return { name, members, stats, reuse_conns, min_conns, now: now(members), past: past(members, status.at) };
+    const [present, lately] = [now(members), past(members, status.at)];
+    return { name, members, stats, reuse_conns, min_conns, now: present, past: lately };
   });
   // What the server counts is of all pools.
-  for (const { past } of pools) past.server = pools.length > 1 ? past.times.map(() => null) : counted(status.server, past);
+  const server = (pools.length === 1 && status.server) || { samples: [] };
+  for (const { past } of pools) {
+    past.server = serverPast(server, past).map((row) => (row ? sum(row.slice(1)) : null));
+  }
   return pools;
 }
-
-const counted = (server, past) =>
-  serverPast(server ?? { samples: [] }, past).map((row) => (row ? sum(row.slice(1)) : null));
 
 /** The rows of samples that the server's own count has for the seconds of the charts. */
 export const serverPast = ({ samples }, { times }) =>
@@ -116,7 +117,8 @@ export function groups(holders, nameOf) {
   const found = new Map();
   for (const holder of holders) {
     const group = found.get(nameOf(holder)) ?? { name: nameOf(holder), count: 0, seconds: 0, longest: holder };
-    found.set(group.name, { ...group, count: group.count + 1, seconds: group.seconds + holder.seconds });
+    const [count, seconds] = [group.count + 1, group.seconds + holder.seconds];
+    found.set(group.name, { ...group, count, seconds });
   }
   return [...found.values()].sort((a, b) => b.seconds - a.seconds);
 }

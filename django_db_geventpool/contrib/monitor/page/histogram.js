@@ -19,11 +19,13 @@ export function histogram(title) {
 
   function update({ counts, total }, bounds, text) {
     const count = sum(counts), most = Math.max(...counts);
-    const reached = count ? PARTS.map((part) => [percentile(counts, bounds, part), `p${100 * part}`]) : [];
-    const inWords = reached.map(([end, name]) =>
+    const reached = PARTS.filter(() => count).map((part) =>
+      [percentile(counts, bounds, part), `p${100 * part}`]);
+    const words = reached.map(([end, name]) =>
       `${name} ${end === Infinity ? `> ${bound(bounds.at(-1))}` : `≤ ${bound(end)}`}`);
+    if (count) words.push(`mean ${duration(total / count)}`);
     say(about, text);
-    say(summary, count ? [...inWords, `mean ${duration(total / count)}`].map(unbroken).join(" · ") : "None yet.");
+    say(summary, words.map(unbroken).join(" · ") || "None yet.");
     keep(body, [...bounds, Infinity].map((end, place) => ({
       end, most, count: counts[place],
       marks: reached.filter(([each]) => each === end).map(([, name]) => name).join(" "),
@@ -36,7 +38,8 @@ function row({ end }) {
   const line = bar("time"), marks = element("span", { className: "marks" });
   const times = element("td", { className: "number" });
   const head = element("th", { scope: "row", textContent: end === Infinity ? "longer" : bound(end) });
-  const node = element("tr", {}, head, element("td", {}, element("div", { className: "line" }, line.node, marks)), times);
+  const drawn = element("td", {}, element("div", { className: "line" }, line.node, marks));
+  const node = element("tr", {}, head, drawn, times);
   return {
     node,
     update: ({ count, most, marks: names }) => {

@@ -11,7 +11,7 @@ import { duration, number, plural, zonedClock } from "./words.js";
 // wait for an answer: from a worker whose hub is blocked there will be none.
 const EVERY = 1000, UNSEEN = 10000, PATIENCE = 5000;
 const LATE = 3; // seconds
-const TITLES = { live: "", paused: "Paused", away: "No answer", login: "Log in again" };
+const TITLES = { paused: "Paused", away: "No answer", login: "Log in again" };
 const $ = (id) => document.getElementById(id);
 
 let timer = 0, isAsking = false, isPaused = false;
@@ -64,11 +64,12 @@ function verdict([first, ...others]) {
   $("verdict").className = first.level;
   set($("verdict").querySelector("h1 use"), { href: `#${first.level}` });
   say($("headline"), first.text);
-  keep($("findings"), others, ({ kind }) => kind, ({ level }) => {
+  keep($("findings"), others, ({ level, kind }) => `${level} ${kind}`, ({ level }) => {
     const text = element("span");
-    return { node: element("li", { className: level }, sign(level), text), update: (each) => say(text, each.text) };
+    const node = element("li", { className: level }, sign(level), text);
+    return { node, update: (each) => say(text, each.text) };
   });
-  announce([first, ...others].map(({ kind }) => kind).join(), first.text);
+  announce(first.kind, first.text);
   title = first.text.split(/[;.]/)[0];
 }
 
@@ -76,27 +77,30 @@ const anchor = (name) => `pool ${name}`.replaceAll(/\s/g, "-");
 
 function tile({ name }) {
   const text = element("span");
-  const node = element("a", { href: `#${encodeURIComponent(anchor(name))}` }, element("b", { textContent: name }), " ", text);
-  return { node, update: ({ now }) => say(text, `${number(now.in_use)} of ${number(now.size)} in use, ${number(now.waiting)} waiting`) };
+  const href = `#${encodeURIComponent(anchor(name))}`;
+  const node = element("a", { href }, element("b", { textContent: name }), " ", text);
+  const update = ({ now }) => say(text,
+    `${number(now.in_use)} of ${number(now.size)} in use, ${number(now.waiting)} waiting`);
+  return { node, update };
 }
 
 /** Whether what is shown is of now; if not, why. */
 function state() {
   const silence = (performance.now() - answeredAt) / 1000;
   const kind = isPaused ? "paused" : trouble instanceof LoggedOut ? "login"
-    : trouble || (isAsking && silence > LATE) ? "away" : "live";
+    : trouble || (isAsking && silence > LATE) ? "away" : status ? "live" : "starting";
   document.body.className = kind;
   say($("clock"), status ? `${kind === "live" ? "live" : "figures of"} ${zonedClock(status.at)}` : "");
   document.title = [TITLES[kind], title, "Connection pools"].filter(Boolean).join(" · ");
   say($("pause"), isPaused ? "Go on" : "Pause");
   set($("pause"), { "aria-pressed": isPaused });
-  $("trouble").hidden = kind === "live" || kind === "paused";
+  $("trouble").hidden = kind !== "away" && kind !== "login";
   const kept = status ? "the last figures are kept." : "there are no figures yet.";
   const why = trouble?.message.startsWith("HTTP") ? ` but ${trouble.message}` : "";
   say($("complaint"), kind === "login" ? `The site does not show them any more; ${kept}`
     : `No answer${why} for ${duration(Math.floor(silence))}; ${kept}`);
   $("login").hidden = kind !== "login";
-  if (kind === "login" || kind === "away") announce(kind, $("complaint").textContent);
+  if (!$("trouble").hidden) announce(kind, $("complaint").textContent);
 }
 
 /** Read aloud, when something else is the matter than before; not with each number. */

@@ -19,7 +19,8 @@ export function serverSection() {
   const verdict = element("p", { className: "summary" });
   const charts = timeline("The server", PANELS), sessions = sessionsTable();
   const node = element("section", { className: "pool server", id: "the-server" },
-    element("header", {}, element("h2", { textContent: "On the server" })), verdict,
+    element("header", {}, element("h2", { textContent: "On the server" })),
+    verdict,
     element("div", { className: "blocks" }, element("div", { className: "block charts" }, charts.node),
       element("div", { className: "block sessions" }, sessions.node)));
   node.setAttribute("aria-label", "On the server");
@@ -48,7 +49,8 @@ function pastOf(server, pools) {
   const column = (place) => rows.map((row) => row?.[place] ?? null);
   const open = times.map((_, place) => {
     const known = pools.map(({ past }) => past).filter(({ size }) => size[place] !== null);
-    return known.length ? sum(known.map((past) => past.in_use[place] + past.idle[place] + past.closing[place])) : null;
+    const parts = known.flatMap(({ in_use, idle, closing }) => [in_use, idle, closing]);
+    return known.length ? sum(parts.map((each) => each[place])) : null;
   });
   return { times, active: column(1), resting: column(2), other: column(3), open };
 }

@@ -3,7 +3,7 @@
 import { bar } from "./bars.js";
 import { element, keep, say, sign, table } from "./dom.js";
 import { currentRate, groups, holdersOf, isExhausted } from "./figures.js";
-import { duration, number, place, plural, processName, rate, who } from "./words.js";
+import { duration, number, place, processName, rate, who } from "./words.js";
 
 const FIRST = 15;
 
@@ -19,7 +19,7 @@ export function holdersTable() {
     [["held for", "number"], ["by"], ["in process"], ["where it is now"]]);
   const hint = element("p", { className: "soft" });
   const more = element("button", { type: "button" });
-  const node = element("div", { }, inner, more, hint);
+  const node = element("div", {}, inner, more, hint);
   let latest = null, isAll = false;
   more.addEventListener("click", () => { isAll = !isAll; update(latest); });
 
@@ -32,15 +32,18 @@ export function holdersTable() {
     more.hidden = holders.length <= FIRST;
     say(more, isAll ? `Show the first ${FIRST}` : `Show all ${number(holders.length)}`);
     const isBlind = holders.length && holders.every(({ stack }) => !stack);
-    say(hint, !holders.length ? "Nobody holds a connection." : isBlind ? "Set LEAK_THRESHOLD to see where in the code each of them is." : "");
+    say(hint, !holders.length ? "Nobody holds a connection."
+      : isBlind ? "Set LEAK_THRESHOLD to see where in the code each of them is." : "");
   }
   return { node, update };
 }
 
 function holderRow() {
-  const seconds = cell("held for", "number"), by = cell("by"), process = cell("in"), where = cell("at");
-  const name = element("strong"), greenlet = element("small"), late = element("span", { className: "late" }, sign("warn"), element("span", { className: "hidden", textContent: "longer than LEAK_THRESHOLD: " }));
-  const time = element("span");
+  const seconds = cell("held for", "number"), by = cell("by");
+  const process = cell("in process"), where = cell("where it is now");
+  const name = element("strong"), greenlet = element("small"), time = element("span");
+  const late = element("span", { className: "late" }, sign("warn"),
+    element("span", { className: "hidden", textContent: "longer than LEAK_THRESHOLD: " }));
   seconds.append(late, time);
   by.append(name, " ", greenlet);
   const spot = element("summary"), stack = element("pre", { tabIndex: 0 });
@@ -96,7 +99,9 @@ export function processesTable() {
   const node = element("div", { }, inner);
   function update({ members }) {
     const rank = ({ isSilent, stats }) => (isSilent ? 0 : isExhausted(stats) ? 1 : 2);
-    keep(body, [...members].sort((a, b) => rank(a) - rank(b)), ({ key }) => key, processRow);
+    const hosts = new Set(members.map(({ process }) => process.host));
+    const told = members.map((each) => ({ ...each, host: hosts.size > 1 ? each.process.host : "" }));
+    keep(body, told.sort((a, b) => rank(a) - rank(b)), ({ key }) => key, processRow);
   }
   return { node, update };
 }
@@ -111,10 +116,11 @@ function processRow({ process }) {
   slots.append(line.node, " ", text);
   const node = element("tr", {}, name, slots, waiting, checkouts, timeouts);
   function update(member) {
-    const { stats, process, isSilent } = member;
+    const { stats, process, isSilent, host } = member;
     node.className = isSilent ? "silent" : isExhausted(stats) ? "exhausted" : "";
-    say(detail, isSilent ? `silent for ${duration(process.age)}`
-      : `up ${duration(process.at - process.started)}, ${process.host}`);
+    const heard = isSilent ? `silent for ${duration(process.age)}`
+      : `up ${duration(process.at - process.started)}`;
+    say(detail, `${heard}${host && `, ${host}`}`);
     const states = [stats.in_use, stats.opening + stats.closing, stats.idle];
     line.update(stats.size, ...(isSilent ? [0, 0, 0, stats.size] : [...states, 0]));
     say(text, `${isSilent ? "at last " : ""}${stats.in_use} of ${stats.size} in use, ${stats.idle} idle`);
@@ -137,7 +143,8 @@ export function sessionsTable() {
 }
 
 function sessionRow({ pid }) {
-  const application = cell("application"), state = cell("state"), wait = cell("waits for"), seconds = cell("for", "number");
+  const application = cell("application"), state = cell("state");
+  const wait = cell("waits for"), seconds = cell("for", "number");
   const node = element("tr", {}, element("th", { scope: "row", className: "number", textContent: pid }),
     application, state, wait, seconds);
   const update = (session) => {

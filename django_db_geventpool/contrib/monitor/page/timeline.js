@@ -4,7 +4,7 @@
 import { paint, swatch } from "./bars.js";
 import { drawing, element, keep, say, set, table } from "./dom.js";
 import { SPAN } from "./figures.js";
-import { clock, minute, number, rate } from "./words.js";
+import { clock, minute, number } from "./words.js";
 
 const GUTTER = 36, AXIS = 22, ROW = 30;
 

@@ -14,10 +14,8 @@ export function findings(pools, at) {
     return [{ level: "note", kind: "none", text: "No pool has been used yet: the first query opens one." }];
   }
   const found = pools.flatMap((pool) =>
-    [connects, exhaustion, timeouts, leaks, waits].flatMap((look) => look(pool, at)).map((each) => ({
-      ...each,
-      text: pools.length > 1 ? `Pool ${pool.name}: ${each.text[0].toLowerCase()}${each.text.slice(1)}` : each.text,
-    })));
+    [connects, exhaustion, timeouts, leaks, waits].flatMap((look) => look(pool, at))
+      .map((each) => ({ ...each, text: pools.length > 1 ? ofPool(pool, each.text) : each.text })));
   const silent = silence(pools);
   const isFine = !found.some(({ level }) => level === "alarm" || level === "warn");
   if (isFine) found.push(silent.length ? others(pools) : fine(pools));
@@ -26,6 +24,8 @@ export function findings(pools, at) {
   return found.sort((a, b) => rank(a) - rank(b)); // stable: within a level as above
 }
 
+const ofPool = ({ name }, text) => `Pool ${name}: ${text[0].toLowerCase()}${text.slice(1)}`;
+
 function connects({ members }, at) {
   const { count, last } = growth(members, "failed_connects", SPAN, at);
   if (!count) return [];
@@ -33,37 +33,52 @@ function connects({ members }, at) {
     const text = `${plural(count, "connect")} failed in ${MINUTES}, the last at ${clock(last)}.`;
     return [{ level: "note", kind: "connects failed", text }];
   }
-  const text = `Connects are failing: ${number(count)} in ${MINUTES}, the last at ${clock(last)}. Is the server up?`;
+  const text = `Connects are failing: ${number(count)} in ${MINUTES}, the last at ${clock(last)}. ` +
+    "Is the server up?";
   return [{ level: "alarm", kind: "connects are failing", text }];
 }
 
-function exhaustion(pool, at) {
-  const { heard } = pool.now;
-  const full = heard.filter(({ stats }) => isExhausted(stats));
+function exhaustion({ members, now }, at) {
+  const full = now.heard.filter(({ stats }) => isExhausted(stats));
   if (!full.length) return [];
-  const add = (name) => sum(full.map(({ stats }) => stats[name]));
-  const parts = [`${add("in_use")} of ${add("size")} connections in use`];
-  for (const name of ["opening", "closing"]) if (add(name)) parts.push(`${add(name)} ${name}`);
-  parts.push(`${number(add("waiting"))} waiting`);
-  const everywhere = full.length === pool.members.length;
-  const names = full.length > 3 ? "" : `: ${full.map(({ process }) => processName(process)).join(", ")}`;
-  const all = full.length > 1 ? `all ${full.length} processes` : "the only process";
-  const where = `${full.length} of ${plural(pool.members.length, "process", "processes")}`;
+  const isEverywhere = full.length === members.length;
+  const where = `${full.length} of ${plural(members.length, "process", "processes")}`;
   const holders = holdersOf({ members: full });
-  const longest = holders[0] ? `; the longest holder is ${who(holders[0])} for ${duration(holders[0].seconds)}` : "";
-  const first = Math.min(...full.map(exhaustedSince));
-  const long = `${duration(Math.max(0, at - first))}${at - first > SPAN - 10 ? " or longer" : ""}`;
-  const since = `Since ${clock(first)}, for ${long} by now, in ${everywhere ? all : `${where}${names}`}.`;
-  const found = [
-    { text: `Exhausted${everywhere ? "" : ` in ${where}`}: ${parts.join(", ")}${longest}.` },
-    { text: since },
+  const texts = [
+    `Exhausted${isEverywhere ? "" : ` in ${where}`}: ${taken(full)}${longest(holders)}.`,
+    `Since ${span(Math.min(...full.map(exhaustedSince)), at)}, in ${
+      isEverywhere ? all(full) : `${where}${names(full)}`}.`,
+    ...most(holders),
   ];
-  const [most] = groups(holders, who);
-  if (most && most.count > 1) {
-    const spot = place(most.longest.stack);
-    found.push({ text: `${number(most.count)} of ${number(holders.length)} are held by ${most.name}${spot && `, the longest at ${spot}`}.` });
-  }
-  return found.map((each) => ({ level: "alarm", kind: "exhausted", ...each }));
+  return texts.map((text) => ({ level: "alarm", kind: "exhausted", text }));
+}
+
+function taken(full) {
+  const add = (name) => sum(full.map(({ stats }) => stats[name]));
+  const moving = ["opening", "closing"].filter(add).map((name) => `${add(name)} ${name}, `);
+  return `${number(add("in_use"))} of ${number(add("size"))} connections in use, ${moving.join("")}` +
+    `${number(add("waiting"))} waiting`;
+}
+
+const longest = ([first]) =>
+  (first ? `; the longest holder is ${who(first)} for ${duration(first.seconds)}` : "");
+
+function span(since, at) {
+  const isAll = at - since > SPAN - 10; // as far back as is known
+  return `${clock(since)}, for ${duration(Math.max(0, at - since))} ${isAll ? "or longer" : "by now"}`;
+}
+
+const all = (full) => (full.length > 1 ? `all ${full.length} processes` : "the only process");
+
+const names = (members) =>
+  (members.length > 3 ? "" : `: ${members.map(({ process }) => processName(process)).join(", ")}`);
+
+function most(holders) {
+  const [group] = groups(holders, who);
+  if (!group || group.count < 2) return [];
+  const spot = place(group.longest.stack);
+  return [`${number(group.count)} of ${number(holders.length)} are held by ${group.name}${
+    spot && `, the longest at ${spot}`}.`];
 }
 
 function timeouts({ members }, at) {
@@ -99,24 +114,29 @@ function waits({ now, past }) {
 }
 
 function silence(pools) {
-  const all = new Map(pools.flatMap(({ members }) => members.map((each) => [each.key, each])));
-  const silent = [...all.values()].filter(({ isSilent }) => isSilent);
+  const every = new Map(pools.flatMap(({ members }) => members.map((each) => [each.key, each])));
+  const silent = [...every.values()].filter(({ isSilent }) => isSilent);
   if (!silent.length) return [];
-  const names = silent.slice(0, 3).map(({ process }) => `${processName(process)} for ${duration(process.age)}`);
-  if (silent.length > 3) names.push("...");
-  const text = `${silent.length} of ${plural(all.size, "process", "processes")} ${silent.length === 1 ? "is" : "are"} silent: ${names.join(", ")}. ` +
-    `${silent.length === 1 ? "Its hub is" : "Their hubs are"} blocked, or stopped; what is held there is not known.`;
+  const told = silent.slice(0, 3).map(({ process }) =>
+    `${processName(process)} for ${duration(process.age)}`);
+  const [are, hubs] = silent.length > 1 ? ["are", "Their hubs are"] : ["is", "Its hub is"];
+  const text = `${silent.length} of ${plural(every.size, "process", "processes")} ${are} silent: ` +
+    `${told.join(", ")}${silent.length > 3 ? ", ..." : ""}. ` +
+    `${hubs} blocked, or stopped; what is held there is not known.`;
   return [{ level: "alarm", kind: "silent", text }];
 }
 
-const inUse = (pools, size) => {
-  const add = (name) => sum(pools.map(({ now }) => now[name]));
+const added = (pools, name) => sum(pools.map(({ now }) => now[name]));
+
+function inUse(pools, size) {
   const of = pools.length > 1 ? ` of ${pools.length} pools` : "";
-  return `${number(add("in_use"))} of ${number(size(add))} connections${of} in use, nobody is waiting.`;
-};
+  return `${number(added(pools, "in_use"))} of ${number(size)} connections${of} in use, nobody is waiting.`;
+}
 
 const fine = (pools) =>
-  ({ level: "fine", kind: "fine", text: `Fine: ${inUse(pools, (add) => add("size"))}` });
+  ({ level: "fine", kind: "fine", text: `Fine: ${inUse(pools, added(pools, "size"))}` });
 
-const others = (pools) =>
-  ({ level: "note", kind: "others", text: `The others: ${inUse(pools, (add) => add("size") - add("unknown"))}` });
+function others(pools) {
+  const size = added(pools, "size") - added(pools, "unknown");
+  return { level: "note", kind: "others", text: `The others: ${inUse(pools, size)}` };
+}
