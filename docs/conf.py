@@ -18,7 +18,7 @@ version = release = __version__
 
 extensions = ["myst_parser"]
 root_doc = "docs/index"
-include_patterns = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/*.md"]
+include_patterns = ["*.md", "docs/*.md"]
 exclude_patterns = [".*", "site", "**/__pycache__"]  # not even looked through
 nitpicky = True
 
@@ -52,6 +52,8 @@ def navigation(page: str) -> str:
 def _add_navigation(app: Any, name: str, source: list[str]) -> None:
     if name == root_doc:
         source[0] += "\n" + navigation(source[0])
+    elif "/" not in name:  # SECURITY.md, for example: other pages lead to it
+        source[0] = "---\norphan: true\n---\n" + source[0]
 
 
 def setup(app: Any) -> None:

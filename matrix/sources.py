@@ -14,7 +14,7 @@ from . import ROOT
 #: What a cell's tests depend on. The page is made of results, and README.md holds a table of them:
 #: neither may make them look old.
 SOURCES = (
-    *("django_db_geventpool", "tests", "matrix", "demo", "loadtests", "docs/hazards.md"),
+    *("django_db_geventpool", "tests", "matrix", "demo", "loadtests"),
     *("tox.ini", "pyproject.toml", "uv.lock"),
 )
 _NO_CELLS = ("docs", "harness", "servers")  # their tests run in no cell

@@ -74,15 +74,23 @@ def test_defaults_are_those_of_the_package(option: str) -> None:
     assert (written if written == "MAX_CONNS" else ast.literal_eval(written)) == default(option)
 
 
-@pytest.mark.parametrize("option", OPTIONS)
-def test_what_is_refused_and_accepted_is_what_the_error_says(option: str) -> None:
-    value = ast.literal_eval(item(option, "Refused"))
+def error_of(option: str, value: object) -> str:
     with pytest.raises(ImproperlyConfigured) as raised:
         PoolConfig.from_settings("default", {"OPTIONS": {option: value}})
-    accepted = item(option, "Accepted")
-    assert str(raised.value) == (
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_what_is_refused_and_accepted_is_what_the_error_says(option: str) -> None:
+    value, accepted = ast.literal_eval(item(option, "Refused")), item(option, "Accepted")
+    assert error_of(option, value) == (
         f"DATABASES['default']: OPTIONS[{option!r}] is {value!r}; accepted is {accepted}."
     )
+
+
+def test_the_error_that_is_shown_is_one() -> None:
+    (shown,) = re.findall(r"^```text\n(.+)\n```$", read("settings.md"), re.MULTILINE)
+    assert shown == error_of("MAX_CONNS", 0)
 
 
 def test_the_readmes_table_has_each_option_with_its_default() -> None:
