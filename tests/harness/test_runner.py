@@ -349,6 +349,7 @@ def test_the_fingerprint_is_that_of_the_sources_and_not_of_the_report(tmp_path: 
         "tests/harness/a",
         "tests/servers/a",
         "tests/docs/a",
+        "docs/start.md",
         "uv.lock",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
