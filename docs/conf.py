@@ -21,6 +21,7 @@ root_doc = "docs/index"
 include_patterns = ["*.md", "docs/*.md"]
 exclude_patterns = [".*", "site", "**/__pycache__"]  # not even looked through
 nitpicky = True
+highlight_language = "text"  # where a block names none
 
 myst_heading_anchors = 4  # as a forge makes them
 suppress_warnings = ["myst.header"]  # a page may begin with what a forge calls a smaller heading
