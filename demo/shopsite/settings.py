@@ -45,7 +45,7 @@ OPTIONS: dict[str, object] = {
     "application_name": f"{DEMO_APPLICATION_NAME}{os.getpid()}",
 }
 if DEMO_ENGINE.startswith("django_db_geventpool."):
-    OPTIONS.update(MAX_CONNS=DEMO_MAX_CONNS, REUSE_CONNS=DEMO_REUSE_CONNS)
+    OPTIONS.update(MAX_CONNS=DEMO_MAX_CONNS, REUSE_CONNS=DEMO_REUSE_CONNS, LEAK_THRESHOLD=10)
 DATABASES = {"default": {"ENGINE": DEMO_ENGINE, **SERVER.django, "OPTIONS": OPTIONS}}
 
 DJANGO_DB_GEVENTPOOL = {"ACCESS": "anyone"}  # /pool/ shows the pools: of a demo, to everybody
