@@ -31,8 +31,11 @@ DRIVERS = {
     "psycopg2cffi": ("postgresql_psycopg2", "postgresql_psycopg"),
     "postgis": ("postgis",),
 }
-#: The modules that need another extra.
-MODULES = {"otel": ("contrib.opentelemetry",), "prometheus": ("contrib.prometheus",)}
+#: The names that need another extra.
+NAMES = {
+    "otel": ("contrib.opentelemetry.instrument",),
+    "prometheus": ("contrib.prometheus.PoolCollector",),
+}
 #: Where the newest Django is not for a driver: it takes psycopg2cffi 2.9.0 for too old a psycopg2.
 DJANGOS = {"psycopg2cffi": "django52"}
 #: Some of the tests. The others are collected, which imports all that they need.
@@ -59,7 +62,7 @@ def extras(wheel: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Installation:
-    """The wheel with some extras: names imported, engines asked, modules imported."""
+    """The wheel with some extras: names imported, engines asked, more names imported."""
 
     extras: tuple[str, ...]
     hub: str
@@ -81,14 +84,14 @@ class Installation:
 
 
 def plan(offered: list[str]) -> Iterator[tuple[tuple[str, ...], str, tuple[str, ...]]]:
-    """Extras, hub, and engines or modules, so that every extra is in one of them."""
+    """Extras, hub, and engines or names, so that every extra is in one of them."""
     yield (), "threads", ()
     for driver, engines in DRIVERS.items():
         yield ("gevent", driver), "gevent", engines
     yield ("eventlet", "psycopg3"), "eventlet", DRIVERS["psycopg3"]
     for other in offered:
         if other not in (*DRIVERS, "gevent", "eventlet"):
-            yield ("gevent", "psycopg3", other), "gevent", MODULES.get(other, ())
+            yield ("gevent", "psycopg3", other), "gevent", NAMES.get(other, ())
 
 
 def said(command: tuple[str, ...], cwd: Path, told: str = "", **environ: str) -> str:

@@ -1,7 +1,7 @@
 """Uses an installed wheel: every public name, and a query through each engine.
 
 ``matrix.package`` runs this file with the Python of an environment that has little more than the
-wheel: ``python -I _package_probe.py HUB ENGINE-OR-MODULE ...``, with what says where the server is
+wheel: ``python -I _package_probe.py HUB ENGINE-OR-NAME ...``, with what says where the server is
 as JSON on its standard input. Nothing of the repository can be imported then.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import json
+import pkgutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -83,9 +84,9 @@ def main(hub: str, *wanted: str) -> None:
     configure(engines)
     import_names()
     done = [f"{name} on {query(name)}" for name in engines]
-    for module in (name for name in wanted if name not in ENGINES):
-        importlib.import_module(f"{PACKAGE}.{module}")
-        done.append(module)
+    for name in set(wanted) - set(ENGINES):
+        pkgutil.resolve_name(f"{PACKAGE}.{name}")
+        done.append(name)
     print(", ".join([f"{sum(map(len, NAMES.values()))} names", *done]))
 
 

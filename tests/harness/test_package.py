@@ -58,14 +58,17 @@ def test_every_engine_is_asked_by_some_environment() -> None:
     assert asked == set(_package_probe.ENGINES)
 
 
-def test_the_names_that_are_imported_from_the_wheel_are_those_of_the_readme() -> None:
+def test_the_names_that_are_imported_from_the_wheel_are_those_of_the_pages() -> None:
     table = re.findall(r"^\| `(\w+)` \| (?:psycopg|GeoDjango)", README, re.M)
     assert sorted(table) == sorted(_package_probe.ENGINES)
-    dotted = re.findall(r"\bdjango_db_geventpool\.(?!backends)([\w.]+\w)", README)
-    imported = re.findall(r"^from django_db_geventpool\.(\w+) import (\w+)$", README, re.M)
-    named = {*dotted, *(f"{module}.{name}" for module, name in imported)}
+    named = set(re.findall(r"\bdjango_db_geventpool\.(?!backends)([\w.]+\w)", README))
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))
+    pattern = r"^ *from django_db_geventpool\.(?!backends)(\S+) import (.+)$"
+    imported = re.findall(pattern, pages, re.M)
+    named |= {f"{module}.{name}" for module, names in imported for name in names.split(", ")}
     known = {f"{module}.{name}" for module, names in _package_probe.NAMES.items() for name in names}
-    assert len(named) > 3
+    known |= {name for names in _package_envs.NAMES.values() for name in names}
+    assert {"errors.PoolTimeout", "utils.close_connection"} <= named
     assert named - known - _package_probe.NAMES.keys() == set()
 
 
