@@ -82,7 +82,7 @@ def _refusal(why: str) -> HttpResponse:
 def _session(request: HttpRequest) -> str:
     """Of this session alone, and none any more after logging out."""
     cookie = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
-    return salted_hmac(_PASS, cookie).hexdigest() if cookie else ""
+    return salted_hmac(_PASS, cookie, algorithm="sha256").hexdigest() if cookie else ""
 
 
 def _has_pass(request: HttpRequest) -> bool:
