@@ -1,0 +1,236 @@
+"""The judge of the scenarios: what passes, in words and as a function of what was measured.
+
+A criterion is about the pool, not about the speed of the machine: times are compared with others of
+the same run, and absolute limits are generous.
+"""
+
+from __future__ import annotations
+
+import math
+
+from loadtests._judge import Criterion, Limits, at_least, at_most, pool, sampled
+from loadtests._run import Run
+from loadtests._scenario import Check
+
+
+def judge(run: Run) -> list[Criterion]:
+    """Every criterion: the scenario's own first, then what is asked of every run."""
+    own = [check.judge(run) for check in run.scenario.passes]
+    limits = _budget(run) if run.scenario.behind == "pgbouncer" else _limits(run)
+    return [*own, *limits, *_always(run)]
+
+
+def _limits(run: Run) -> list[Criterion]:
+    """On the server, by process; and what the pools say must be the same."""
+    sites = run.scenario.sites
+    most = max(site.max_conns for site in sites)
+    kept = max(site.reuse_conns for site in sites)
+    seen = {name: each.total for name, each in run.sampling.last.items()}
+    told = {name: count for name, count in run.end.open.items() if count}
+    return [
+        *pool(run.sampling, Limits(most, kept)),
+        same(
+            "open connections, server and pools",
+            sum(seen.values()),
+            sum(told.values()),
+            seen == told,
+        ),
+    ]
+
+
+def _budget(run: Run) -> list[Criterion]:
+    """PgBouncer's server sessions and clients, in every sample."""
+    servers = max((moment.total for moment in run.sampling.series), default=0)
+    clients = max((moment.clients for moment in run.sampling.series), default=0)
+    last = run.sampling.series[-1].clients if run.sampling.series else 0
+    busy = sum(each.total - each.idle for each in run.sampling.last.values())
+    told = sum(run.end.open.values())
+    return [
+        at_most("PgBouncer's sessions on the server", servers, run.scenario.pool_size),
+        at_least("PgBouncer's sessions on the server, seen", servers, 1),
+        at_most("PgBouncer's clients", clients, run.scenario.budget),
+        at_most("left in a transaction or busy", busy, 0),
+        same("open connections, PgBouncer and pools", last, told, last == told),
+    ]
+
+
+def _always(run: Run) -> list[Criterion]:
+    most = max((moment.most_in_use for moment in run.pools), default=0)
+    limit = max(site.max_conns for site in run.scenario.sites)
+    criteria = [
+        at_most("in use per process, as the pools say", most, limit),
+        at_least("seconds of which the pools told", len(run.pools), int(run.scenario.seconds / 2)),
+        at_most("slots not free in the end", run.end.not_free, 0),
+    ]
+    if run.end.not_free < 0:
+        criteria[-1] = Criterion("slots not free in the end", "a site is silent", "at most 0", False)
+    if not run.scenario.may_reclaim:
+        criteria.append(at_most("connections taken back from ended greenlets", run.end.reclaims, 0))
+    criteria += [
+        at_least("requests made", run.answers().count, 1),
+        at_most("errors in the suite itself", run.errors, 0),
+        *sampled(run.sampling, run.scenario.seconds - away(run)),
+    ]
+    if run.trouble:
+        criteria.append(Criterion("load to the end", run.trouble, "no trouble", False))
+    return criteria
+
+
+def away(run: Run) -> float:
+    """Seconds in which the server did not answer the sampler."""
+    return sum(end - begin for begin, end in run.sampling.outages)
+
+
+def same(name: str, one: int, other: int, ok: bool) -> Criterion:
+    return Criterion(name, f"{one}, {other}", "the same", ok)
+
+
+# -- what scenarios ask for
+
+
+def failed_at_most(ratio: float) -> Check:
+    """Of the requests that no disturbance touches."""
+
+    def check(run: Run) -> Criterion:
+        return at_most("failed requests", run.undisturbed().failure_ratio * 100, ratio * 100, "%")
+
+    amount = f"at most {ratio * 100:g} %" if ratio else "none"
+    return Check(f"failed requests: {amount}", check)
+
+
+def failed_outside_at_most(ratio: float) -> Check:
+    """The same, where something disturbs."""
+
+    def check(run: Run) -> Criterion:
+        measured = run.undisturbed().failure_ratio * 100
+        return at_most("failed outside of the disturbances", measured, ratio * 100, "%")
+
+    amount = f"at most {ratio * 100:g} %" if ratio else "none"
+    return Check(f"failed requests outside of the disturbances: {amount}", check)
+
+
+def p95_at_most(seconds: float) -> Check:
+    def check(run: Run) -> Criterion:
+        return at_most("p95", run.undisturbed().percentile(0.95), seconds * 1000, "ms")
+
+    return Check(f"p95 at most {seconds:g} s", check)
+
+
+def recovers_within(seconds: float) -> Check:
+    """After each disturbance nothing fails, at half the rate of before or more."""
+
+    def check(run: Run) -> Criterion:
+        worst = max((run.recovery(span) for span in run.disturbed), default=math.inf)
+        if math.isinf(worst):
+            return Criterion("recovered after", "never", f"at most {seconds:g} s", False)
+        return at_most("recovered after", worst, seconds, "s", digits=1)
+
+    return Check(
+        f"at most {seconds:g} s after each disturbance nothing fails, at half of the rate before it "
+        "or more",
+        check,
+    )
+
+
+def comes_back_down(to: int, of: int, times: float) -> Check:
+    """p95 of stage *to* against that of stage *of*; the first seconds of both do not count."""
+
+    def check(run: Run) -> Criterion:
+        before = run.answers(*run.stage(of, skip=3)).percentile(0.95)
+        after = run.answers(*run.stage(to, skip=5)).percentile(0.95)
+        # Of a few milliseconds, the double is nothing.
+        ratio = max(after, 50.0) / max(before, 50.0)
+        return at_most("p95 after against before", ratio, times, "times", digits=1)
+
+    return Check(f"p95 after it at most {times:g} times that of before", check)
+
+
+def serves_times(site: int, other: int, times: float) -> Check:
+    def check(run: Run) -> Criterion:
+        ours, theirs = run.answers(site=site).count, run.answers(site=other).count
+        ratio = ours / theirs if theirs else 0.0
+        shown = f"{ours} against {theirs}, {ratio:.1f} times"
+        return Criterion("requests served", shown, f"at least {times:g} times", ratio >= times)
+
+    return Check(f"RELEASE transaction serves at least {times:g} times as many", check)
+
+
+def opened_at_most_once() -> Check:
+    """Every connection is opened once, and kept."""
+
+    def check(run: Run) -> Criterion:
+        return at_most("connections opened", run.end.connects, run.scenario.budget)
+
+    return Check("connections opened in all: at most MAX_CONNS for each process", check)
+
+
+def pools_were_exhausted() -> Check:
+    """Else the run has shown nothing."""
+
+    def check(run: Run) -> Criterion:
+        return at_least("requests that waited for a connection", run.end.waits, 1)
+
+    return Check("requests had to wait for a connection", check)
+
+
+def nobody_timed_out() -> Check:
+    def check(run: Run) -> Criterion:
+        return at_most("PoolTimeouts", run.end.timeouts, 0)
+
+    return Check("nobody got a PoolTimeout", check)
+
+
+def transactions_were_seen(count: int) -> Check:
+    """Else the run has shown nothing."""
+
+    def check(run: Run) -> Criterion:
+        seen = max((moment.in_transaction for moment in run.sampling.series), default=0)
+        return at_least("sessions idle in transaction, at once", seen, count)
+
+    return Check(f"at least {count} sessions were idle in transaction at once", check)
+
+
+def unfit_were_dropped(count: int) -> Check:
+    """Connections that a killed request has left in mid-query."""
+
+    def check(run: Run) -> Criterion:
+        return at_least("connections dropped in mid-query", run.end.discards.get("unfit", 0), count)
+
+    return Check(f"at least {count} connections were dropped in mid-query", check)
+
+
+def replaced_at_least(count: int) -> Check:
+    def check(run: Run) -> Criterion:
+        seen = run.end.discards.get("lifetime", 0)
+        return at_least("connections replaced after MAX_LIFETIME", seen, count)
+
+    return Check(f"at least {count} connections were replaced after MAX_LIFETIME", check)
+
+
+def connects_while_away(each_second: float) -> Check:
+    """Of each process: an outage must not become a storm of connects."""
+
+    def check(run: Run) -> Criterion:
+        seconds = sum(span.end - span.begin for span in run.disturbed)
+        rate = run.end.failed_connects / run.scenario.processes / max(seconds, 1.0)
+        name = "failed connects per process and second of outage"
+        return at_most(name, rate, each_second, digits=1)
+
+    return Check(f"failed connects per process and second of outage: at most {each_second:g}", check)
+
+
+def memory_grows_at_most(times: float) -> Check:
+    """From the second quarter of the run to its last."""
+
+    def check(run: Run) -> Criterion:
+        def mean(begin: float, end: float) -> float:
+            whole = run.scenario.seconds
+            found = [mb for at, mb in run.memory if begin * whole <= at < end * whole]
+            return sum(found) / len(found) if found else 0.0
+
+        before, after = mean(0.25, 0.5), mean(0.75, 1.0)
+        ratio = after / before if before else 0.0
+        return at_most("memory, last quarter against second", ratio, times, "times", digits=2)
+
+    return Check(f"memory of the last quarter at most {times:g} times that of the second", check)
+
