@@ -63,7 +63,9 @@ def _always(run: Run) -> list[Criterion]:
         at_most("slots not free in the end", run.end.not_free, 0),
     ]
     if run.end.not_free < 0:
-        criteria[-1] = Criterion("slots not free in the end", "a site is silent", "at most 0", False)
+        criteria[-1] = Criterion(
+            "slots not free in the end", "a site is silent", "at most 0", False
+        )
     if not run.scenario.may_reclaim:
         criteria.append(at_most("connections taken back from ended greenlets", run.end.reclaims, 0))
     criteria += [
@@ -125,11 +127,10 @@ def recovers_within(seconds: float) -> Check:
             return Criterion("recovered after", "never", f"at most {seconds:g} s", False)
         return at_most("recovered after", worst, seconds, "s", digits=1)
 
-    return Check(
-        f"at most {seconds:g} s after each disturbance nothing fails, at half of the rate before it "
-        "or more",
-        check,
+    words = (
+        f"at most {seconds:g} s after each disturbance nothing fails, at half of the rate before"
     )
+    return Check(words, check)
 
 
 def comes_back_down(to: int, of: int, times: float) -> Check:
@@ -216,7 +217,9 @@ def connects_while_away(each_second: float) -> Check:
         name = "failed connects per process and second of outage"
         return at_most(name, rate, each_second, digits=1)
 
-    return Check(f"failed connects per process and second of outage: at most {each_second:g}", check)
+    return Check(
+        f"failed connects per process and second of outage: at most {each_second:g}", check
+    )
 
 
 def memory_grows_at_most(times: float) -> Check:
@@ -233,4 +236,3 @@ def memory_grows_at_most(times: float) -> Check:
         return at_most("memory, last quarter against second", ratio, times, "times", digits=2)
 
     return Check(f"memory of the last quarter at most {times:g} times that of the second", check)
-

@@ -36,7 +36,10 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="store all figures here, too")
     parser.add_argument(
-        "--minutes", metavar="N", type=float, help="how long it takes, its longest stage made longer"
+        "--minutes",
+        metavar="N",
+        type=float,
+        help="how long it takes, its longest stage made longer",
     )
     parser.add_argument(
         "--report", metavar="FOLDER", type=Path, default=REPORT, help="instead of loadtests/report"

@@ -120,9 +120,7 @@ class Load:
 
 
 @contextlib.contextmanager
-def locust(
-    name: str, scenario: Scenario, made: World, arguments: Sequence[str]
-) -> Iterator[Load]:
+def locust(name: str, scenario: Scenario, made: World, arguments: Sequence[str]) -> Iterator[Load]:
     """Locust's processes, which do not outlive the block."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "figures.json"

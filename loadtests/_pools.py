@@ -45,9 +45,9 @@ class Pools:
         """One status for each site that answers."""
         answers = []
         for url in self._urls:
-            with suppress(OSError, ValueError):
-                with urlopen(f"{url}/pool/status.json", timeout=TIMEOUT) as answer:
-                    answers.append(json.load(answer))
+            address = f"{url}/pool/status.json"
+            with suppress(OSError, ValueError), urlopen(address, timeout=TIMEOUT) as answer:
+                answers.append(json.load(answer))
         processes = [process for status in answers for process in status["processes"]]
         if processes:
             pids = {process["pid"] for process in processes}

@@ -7,9 +7,10 @@ A process of its own, because whoever makes the load is too busy to look in time
 It reads ``DATABASE_URL``, prints ``sampling`` after the first sample, and goes on until its
 standard input closes. Then it lets the site cool down, prints what it saw as one line of JSON (a
 ``Sampling``), and ends. It sees the state of sessions of its own role, or, as a member of
-``pg_read_all_stats``, of all. ``--series`` adds what was in each second; with ``--outages`` a server
-that goes is expected to come back. The clients of the PgBouncer that ``PGBOUNCER_URL`` names are
-counted, too.
+``pg_read_all_stats``, of all.
+
+``--series`` adds what was in each second; with ``--outages`` a server that goes is expected to come
+back. The clients of the PgBouncer that ``PGBOUNCER_URL`` names are counted, too.
 """
 
 from __future__ import annotations

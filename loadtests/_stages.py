@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from locust import HttpUser, LoadTestShape, between, events
 from locust.env import Environment
@@ -28,7 +28,6 @@ if os.environ.get("LOADTESTS_MINUTES"):
     SCENARIO = SCENARIO.lasting(float(os.environ["LOADTESTS_MINUTES"]))
 
 
-
 def visitor(name: str) -> type[HttpUser]:
     """Its class, as often and with such pauses as the scenario says."""
     own = {"weight": SCENARIO.visitors[name], "wait_time": between(*SCENARIO.pause)}
@@ -42,7 +41,7 @@ class Stages(LoadTestShape):
     """The scenario's table."""
 
     def tick(self) -> tuple[int, float] | None:
-        passed = self.get_run_time()
+        passed: float = cast(Any, self).get_run_time()
         for stage in SCENARIO.stages:
             if passed < stage.seconds:
                 return stage.users, stage.spawn_rate
@@ -126,14 +125,16 @@ class Lead:
         part.replace(self._file)
 
 
-@events.init.add_listener
 def take_notes(environment: Environment, **_: Any) -> None:
-    notes = Notes()
-    environment.events.request.add_listener(notes.note)
+    notes, told = Notes(), cast(Any, environment.events)
+    told.request.add_listener(notes.note)
     if isinstance(environment.runner, WorkerRunner):
-        environment.events.report_to_master.add_listener(notes.hand_over)
+        told.report_to_master.add_listener(notes.hand_over)
         return
     lead = Lead(environment, notes)
-    environment.events.worker_report.add_listener(notes.take_over)
-    environment.events.test_start.add_listener(lead.test_start)
-    environment.events.quit.add_listener(lead.quit)
+    told.worker_report.add_listener(notes.take_over)
+    told.test_start.add_listener(lead.test_start)
+    told.quit.add_listener(lead.quit)
+
+
+cast(Any, events).init.add_listener(take_notes)

@@ -35,7 +35,8 @@ class Visitor(HttpUser):
         self.site = _come[type(self)] % len(sites)
         _come[type(self)] += 1
         self.host = sites[self.site]
-        super().__init__(*args, **kwargs)
+        begin: Any = super().__init__  # untyped
+        begin(*args, **kwargs)
 
     def context(self) -> dict[str, Any]:
         """What is told with each request: the number of its site."""

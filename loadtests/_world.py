@@ -1,4 +1,4 @@
-"""What a scenario is played on: a server, what stands before it, the sites; and how to disturb it."""
+"""What a scenario is played on, and how that is disturbed: a server, what is before it, sites."""
 
 from __future__ import annotations
 
@@ -78,9 +78,7 @@ def world(scenario: Scenario, host: str) -> Iterator[World]:
         bouncer = {"DEMO_PGBOUNCER": "yes"} if scenario.behind == "pgbouncer" else {}
         sites = tuple(
             stack.enter_context(
-                run.started(
-                    made.front.url, f"{host}:{free_port()}", {**site.environ, **bouncer}
-                )
+                run.started(made.front.url, f"{host}:{free_port()}", {**site.environ, **bouncer})
             )
             for site in scenario.sites
         )
@@ -94,19 +92,27 @@ def behind(scenario: Scenario) -> Iterator[World]:
         with program("matrix.restartable") as one:
             port, password = one.read().split()
             server = postgres.Server(
-                "127.0.0.1", int(port), "postgres", password, "postgres", "one that can be restarted"
+                "127.0.0.1",
+                int(port),
+                "postgres",
+                password,
+                "postgres",
+                "one that can be restarted",
             )
             yield World(server, server, one)
     elif scenario.behind == "proxy":
-        with postgres.server() as server:
-            with program("matrix.proxy", server.host, str(server.port)) as one:
-                front = replace(server, host="127.0.0.1", port=int(one.read()))
-                yield World(server, front, one)
+        with (
+            postgres.server() as server,
+            program("matrix.proxy", server.host, str(server.port)) as one,
+        ):
+            yield World(server, replace(server, host="127.0.0.1", port=int(one.read())), one)
     elif scenario.behind == "pgbouncer":
         environ = {"PGBOUNCER_POOL_SIZE": str(scenario.pool_size)}
-        with postgres.embedded(os.environ) as server:
-            with postgres.pgbouncer(server, {**os.environ, **environ}) as front:
-                yield World(server, front, None)
+        with (
+            postgres.embedded(os.environ) as server,
+            postgres.pgbouncer(server, {**os.environ, **environ}) as front,
+        ):
+            yield World(server, front, None)
     else:
         with postgres.server() as server:
             yield World(server.direct or server, server, None)

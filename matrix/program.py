@@ -1,4 +1,4 @@
-"""A program of ours that is told what to do line by line: ``matrix.proxy``, ``matrix.restartable``."""
+"""A program that is told what to do line by line: ``matrix.proxy``, ``matrix.restartable``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Outages at will: a proxy before the server, and a server that can be restarted.
 
-Both are processes of their own, ``matrix.proxy`` and ``matrix.restartable``, which say what they can do.
+Both are processes of their own: ``matrix.proxy`` and ``matrix.restartable`` say what they can do.
 """
 
 from __future__ import annotations

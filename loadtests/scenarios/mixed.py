@@ -6,10 +6,8 @@ from loadtests._checks import failed_at_most, serves_times
 from loadtests._scenario import Scenario, Site, Stage
 
 SCENARIO = Scenario(
-    question="Where requests wait for something else than the database, how many times more does "
+    question="Where requests wait for something else than the database, how much more does "
     'RELEASE "transaction" serve on the same few connections?',
-    # Half of them on each site, at the same time: what the machine does else, it does to both. It is
-    # little work: "request" can serve two in a second, "transaction" all who are there.
     stages=(Stage(30, users=48, spawn_rate=48),),
     visitors={"Waiter": 1},
     sites=(

@@ -7,8 +7,8 @@ from loadtests._scenario import Disturbance, Scenario, Stage
 from loadtests._world import World
 
 SCENARIO = Scenario(
-    question="When the network to the server stalls, and later is cut for four seconds, is the site "
-    "well again soon after it is back, and how many connects does it try meanwhile?",
+    question="When the network to the server stalls, and later is cut for four seconds, is the "
+    "site well again soon after it is back, and how many connects does it try meanwhile?",
     stages=(Stage(40, users=40, spawn_rate=40),),
     visitors={"Browser": 6, "Buyer": 3, "Analyst": 1},
     behind="proxy",

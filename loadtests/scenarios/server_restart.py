@@ -7,8 +7,8 @@ from loadtests._scenario import Disturbance, Scenario, Stage
 from loadtests._world import World
 
 SCENARIO = Scenario(
-    question="When the server is restarted in mid-run, and crashes later, how soon is the site well "
-    "again by itself?",
+    question="When the server is restarted in mid-run, and crashes later, how soon is the site "
+    "well again by itself?",
     stages=(Stage(36, users=40, spawn_rate=40),),
     visitors={"Browser": 6, "Buyer": 3, "Analyst": 1},
     behind="restartable",

@@ -11,7 +11,7 @@ from loadtests._checks import (
 from loadtests._scenario import Scenario, Site, Stage
 
 SCENARIO = Scenario(
-    question="After minutes, or hours, of everything at once, with connections replaced all the time, "
+    question="After minutes, or hours, of everything at once, with connections replaced all along, "
     "is the site as it was at the beginning?",
     stages=(
         Stage(15, users=40, spawn_rate=20),
