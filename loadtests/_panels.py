@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from loadtests._charts import Line, Panel
-from loadtests._run import Run, by_second
+from loadtests._run import Run
 
 #: From how long a run on its memory is shown.
 LONG = 60.0
@@ -14,7 +14,7 @@ LONG = 60.0
 def panels(run: Run) -> Iterable[Panel]:
     yield Panel("Users", [Line("users", _users(run), "soft", filled=True)])
     yield Panel("Requests per second", [*_rates(run), _failures_per_second(run)])
-    answers = sorted(by_second(run.seconds).items())
+    answers = [(at, each) for at, each in run.every_second() if each.count]
     yield Panel(
         "Response time",
         [
@@ -88,20 +88,11 @@ def _rates(run: Run) -> list[Line]:
     for index, site in enumerate(run.scenario.sites):
         found = {each.at: each.answers.count for each in run.seconds if each.site == index}
         name = site.name if len(run.scenario.sites) > 1 else "answered"
-        points = [(at + 0.5, float(found.get(at, 0))) for at in _all_seconds(run)]
+        points = [(at + 0.5, float(found.get(at, 0))) for at, _ in run.every_second()]
         lines.append(Line(name, points, styles[index % 3]))
     return lines
 
 
 def _failures_per_second(run: Run) -> Line:
-    found = by_second(run.seconds)
-    points = [(at + 0.5, float(found[at].failed if at in found else 0)) for at in _all_seconds(run)]
+    points = [(at + 0.5, float(each.failed)) for at, each in run.every_second()]
     return Line("failed", points, "alert", filled=True)
-
-
-def _all_seconds(run: Run) -> list[float]:
-    """Those without an answer, too."""
-    if not run.seconds:
-        return []
-    first, last = run.seconds[0].at, run.seconds[-1].at
-    return [first + number for number in range(round(last - first) + 1)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from loadtests._judge import Sampling
@@ -162,20 +162,23 @@ class Run:
 
     def recovery(self, span: Span) -> float:
         """Seconds from its end until nothing fails and the rate is what it was; or infinity."""
-        before = self.answers(span.begin - 5, span.begin).count / 5
-        ends = self.scenario.seconds
-        start = span.end
-        while start + STEADY <= ends:
-            after = self.answers(start, start + STEADY + 1)
-            if not after.failed and after.count / STEADY >= before * RECOVERED:
-                return start - span.end
-            start += 0.5
+        every = self.every_second()
+        before = [each for at, each in every if span.begin - 6 <= at <= span.begin - 1]
+        enough = RECOVERED * sum(each.count for each in before) / max(len(before), 1)
+        after = [(at, each) for at, each in every if at > span.end - 1]
+        for index in range(len(after) - STEADY + 1):
+            these = [each for _, each in after[index : index + STEADY]]
+            mean = sum(each.count for each in these) / STEADY
+            if min(mean, these[0].count) >= enough and not any(each.failed for each in these):
+                return max(0.0, after[index][0] - span.end)
         return math.inf
 
-
-def by_second(seconds: Iterable[Second]) -> dict[float, Answers]:
-    """Of all sites together."""
-    found: dict[float, Answers] = {}
-    for each in seconds:
-        found[each.at] = found.get(each.at, Answers()) + each.answers
-    return found
+    def every_second(self) -> list[tuple[float, Answers]]:
+        """When it began, and the answers of all sites; also of those in which none came."""
+        first = self.seconds[0].at if self.seconds else 0.0
+        found: dict[int, Answers] = {}
+        for each in self.seconds:
+            number = round(each.at - first)
+            found[number] = found.get(number, Answers()) + each.answers
+        numbers = range(max(found, default=-1) + 1)
+        return [(first + number, found.get(number, Answers())) for number in numbers]

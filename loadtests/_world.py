@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from typing import IO
 
 from demo import run
 from loadtests._processes import processes
@@ -66,10 +67,11 @@ class World:
 
 
 @contextmanager
-def world(scenario: Scenario, host: str) -> Iterator[World]:
+def world(scenario: Scenario, host: str, log: IO[str]) -> Iterator[World]:
     """It runs for the time of the block.
 
     :param host: where the sites listen; what makes the load must reach it by that name.
+    :param log: a file for what the sites say.
     :raises ServerUnavailable:
     :raises SiteUnavailable:
     """
@@ -78,7 +80,9 @@ def world(scenario: Scenario, host: str) -> Iterator[World]:
         bouncer = {"DEMO_PGBOUNCER": "yes"} if scenario.behind == "pgbouncer" else {}
         sites = tuple(
             stack.enter_context(
-                run.started(made.front.url, f"{host}:{free_port()}", {**site.environ, **bouncer})
+                run.started(
+                    made.front.url, f"{host}:{free_port()}", {**site.environ, **bouncer}, log
+                )
             )
             for site in scenario.sites
         )
