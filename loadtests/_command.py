@@ -87,8 +87,10 @@ def played(name: str, options: argparse.Namespace, for_locust: Sequence[str]) ->
     scenario = scenarios.load(name)
     if options.minutes:
         scenario = scenario.lasting(options.minutes)
-    print(f"\n== {name} ({scenario.seconds:.0f} s): {scenario.question}\n", flush=True)
-    done = _play.play(name, scenario, options.bind, for_locust)
+    print(f"\n== {name}, {scenario.seconds:.0f} s: {scenario.question}", flush=True)
+    options.report.mkdir(parents=True, exist_ok=True)
+    with (options.report / f"{name}.log").open("w", encoding="utf-8") as log:
+        done = _play.play(name, scenario, options.bind, for_locust, log)
     record = Record(name, done, tuple(_checks.judge(done)))
     print(f"\n{table(record.criteria)}\n\n{name}: {summary(record.criteria)}", flush=True)
     return record
@@ -96,7 +98,6 @@ def played(name: str, options: argparse.Namespace, for_locust: Sequence[str]) ->
 
 def leave(record: Record, folder: Path) -> None:
     """The report of one, as a page and as JSON."""
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{record.name}.json").write_text(json.dumps(record.as_json()) + "\n", "utf-8")
     (folder / f"{record.name}.html").write_text(_page.page(record), "utf-8")
     print(f"{folder / record.name}.html", flush=True)

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from loadtests._pools import Pools
 from loadtests._run import Answers, Asked, Run, Second, Span
@@ -34,13 +34,14 @@ class Trouble(Exception):
     """The load cannot be made, or not to its end; the message says why."""
 
 
-def play(name: str, scenario: Scenario, host: str, arguments: Sequence[str]) -> Run:
+def play(name: str, scenario: Scenario, host: str, arguments: Sequence[str], log: IO[str]) -> Run:
     """
     :param scenario: that of this *name*, perhaps made longer.
     :param host: see :func:`world`.
     :param arguments: more for Locust.
+    :param log: a file for what the sites and Locust say.
     """
-    with world(scenario, host) as made:
+    with world(scenario, host, log) as made:
         bouncer = scenario.behind == "pgbouncer"
         sampler = SamplerProcess(
             made.server,
@@ -54,7 +55,7 @@ def play(name: str, scenario: Scenario, host: str, arguments: Sequence[str]) -> 
         pools = Pools([site.url for site in made.sites], PREFIX)
         spans: list[Span] = []
         trouble = ""
-        with locust(name, scenario, made, arguments) as load:
+        with locust(name, scenario, made, arguments, log) as load:
             try:
                 began = load.wait_for_begin()
                 spans = disturb(scenario, made, began, load)
@@ -120,7 +121,9 @@ class Load:
 
 
 @contextlib.contextmanager
-def locust(name: str, scenario: Scenario, made: World, arguments: Sequence[str]) -> Iterator[Load]:
+def locust(
+    name: str, scenario: Scenario, made: World, arguments: Sequence[str], log: IO[str]
+) -> Iterator[Load]:
     """Locust's processes, which do not outlive the block."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "figures.json"
@@ -130,6 +133,8 @@ def locust(name: str, scenario: Scenario, made: World, arguments: Sequence[str])
             cwd=ROOT,
             env={**environ(name, scenario), "LOADTESTS_FIGURES": str(file)},
             stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,  # a Ctrl-C is for us; we then end Locust in order
         )
