@@ -92,9 +92,9 @@ def panel(
         keys.append(f'<li class="limit">{escape(each.limit_name)} {each.limit:g}</li>')
     return f"""<figure>
 <figcaption><b>{escape(each.title)}</b><ul class="keys">{"".join(keys)}</ul></figcaption>
-<div class="plot"><span class="top">{each.top:g}{each.unit}</span>
+<div class="plot">
 <svg viewBox="0 0 {end - begin:.2f} {HEIGHT:.0f}" preserveAspectRatio="none" aria-hidden="true">
-{"".join(drawn)}</svg><i class="cursor"></i></div>
+{"".join(drawn)}</svg>{_scale(each)}<i class="cursor"></i></div>
 </figure>"""
 
 
@@ -106,6 +106,20 @@ def _line(line: Line, begin: float, y: Callable[[float], float]) -> str:
     first, last = line.points[0][0] - begin, line.points[-1][0] - begin
     around = f"M{first:.2f} {HEIGHT:.0f}L{path}L{last:.2f} {HEIGHT:.0f}Z"
     return f'<path class="area {line.style}" d="{around}"/>{stroke}'
+
+
+def _scale(each: Panel) -> str:
+    """What its heights mean, along its left side."""
+    values = [each.top, each.top / 2]
+    if each.logarithmic:
+        values = [10.0**power for power in range(1, 1 + int(math.log10(each.top)))]
+    marks = ((value, 100 * (1 - each.height_of(value))) for value in values)
+    drawn = "".join(
+        f'<line x2="100%" y1="{y:.1f}%" y2="{y:.1f}%"/>'
+        f'<text x="3" y="{y:.1f}%" dy="11">{value:g}{each.unit}</text>'
+        for value, y in marks
+    )
+    return f'<svg class="scale">{drawn}</svg>'
 
 
 def ticks(begin: float, end: float) -> str:

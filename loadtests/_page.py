@@ -42,13 +42,7 @@ def index(records: Sequence[Record]) -> str:
     """One row for each, with a link to its report."""
     failed = sum(not record.passed for record in records)
     headline = f"{failed} of {len(records)} scenarios failed" if failed else "Every scenario passed"
-    rows = "".join(
-        f'<tr class="{_word(each)}"><th scope="row"><a href="{escape(each.name)}.html">'
-        f"{sign(_status(each))} {escape(each.name)}</a></th>"
-        f"{''.join(f'<td>{escape(value)}</td>' for value in each.figures.values())}</tr>"
-        f'<tr class="told"><td colspan="{len(each.figures) + 1}">{escape(_told(each))}</td></tr>'
-        for each in records
-    )
+    rows = "".join(map(_row, records))
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in records[0].figures)
     body = f"""<header>
 <p class="name">django-db-geventpool, the load</p>
@@ -58,6 +52,17 @@ def index(records: Sequence[Record]) -> str:
 <thead><tr><th scope="col">scenario</th>{heads}</tr></thead><tbody>{rows}</tbody>
 </table></main>"""
     return document(headline, body, _HERE / "_page.css")
+
+
+def _row(record: Record) -> str:
+    """And below it what it asked."""
+    cells = "".join(f"<td>{escape(value)}</td>" for value in record.figures.values())
+    return (
+        f'<tr class="{_word(record)}"><th scope="row"><a href="{escape(record.name)}.html">'
+        f"{sign(_status(record))} {escape(record.name)}</a></th>{cells}</tr>"
+        f'<tr class="told"><td colspan="{len(record.figures) + 1}">'
+        f"<div>{escape(_told(record))}</div></td></tr>"
+    )
 
 
 def _status(record: Record) -> str:
