@@ -24,6 +24,15 @@ OPTIONS = (
     "LEAK_THRESHOLD",
     "HUB",
 )
+#: Parameters of libpq that nobody but the server may see.
+#: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+SECRETS = {
+    "password",
+    "sslpassword",
+    "scram_client_key",
+    "scram_server_key",
+    "oauth_client_secret",
+}
 RESETS = ("rollback", "discard")
 RELEASES = ("request", "transaction")
 HUBS = ("gevent", "eventlet", "threads")
@@ -32,6 +41,29 @@ DEFAULT_MAX_CONNS = 4
 DEFAULT_WAIT_TIMEOUT = 30.0
 DEFAULT_MAX_IDLE = 600.0
 DEFAULT_MAX_LIFETIME = 3600.0
+
+
+class Secret(str):
+    """A string like any other that is not shown by its repr.
+
+    Error trackers, and Django's own pages, tell of each frame what its variables were.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(SafeExceptionReporterFilter.cleansed_substitute)
+
+
+def hide_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of connection parameters, or of an entry of ``DATABASES``."""
+    hidden = dict(values)
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            hidden[key] = hide_secrets(value)
+        elif isinstance(value, str) and key.lower() in SECRETS:
+            hidden[key] = Secret(value)
+    return hidden
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import os
 import threading
 from collections.abc import Callable
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import drivers, hubs
-from .config import PoolConfig
+from .config import PoolConfig, hide_secrets
 from .drivers import Connection
 from .pool import Pool
 
@@ -86,12 +86,13 @@ def pool_for(wrapper: PooledDatabaseWrapper) -> tuple[Pool, Opener]:
     """
     entry = _entries.get(wrapper.alias)
     if entry is None or entry.pool.closed:
-        entry = _open(wrapper.alias, wrapper.settings_dict)
+        entry = _open(wrapper)
     return entry.pool, entry.opener(wrapper)
 
 
-def _open(alias: str, settings: dict[str, Any]) -> _Entry:
-    config = PoolConfig.from_settings(alias, settings)
+def _open(wrapper: PooledDatabaseWrapper) -> _Entry:
+    alias = wrapper.alias
+    config = PoolConfig.from_settings(alias, hide_secrets(wrapper.settings_dict))
     hub, driver = hubs.load(config.hub), drivers.load()
     if hub.IS_GREEN:
         driver.make_green(hub)

@@ -84,21 +84,32 @@ def test_no_password_in_repr_log_or_error(driver: str) -> None:
         settings(MAX_CONNS=1, WAIT_TIMEOUT=0)
         import gevent
         from django.db import connection
+        from traceback import TracebackException
+        def tell(error):  # as an error tracker does
+            told = TracebackException.from_exception(error, capture_locals=True)
+            print(*told.format(), repr(connection.get_connection_params()))
         def hold():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_backend_pid()")
             print(repr(connection.geventpool), vars(connection.geventpool))
             late = gevent.spawn(lambda: connection.ensure_connection())
             late.join()
-            print(late.exception)
+            tell(late.exception)
             connection.close()
         gevent.spawn(hold).join()
         connection.settings_dict["PORT"] = "1"
         refused = gevent.spawn(lambda: connection.ensure_connection())
         refused.join()
-        print(refused.exception)
+        tell(refused.exception)
+        connection.settings_dict["OPTIONS"]["MAX_CONNS"] = 0
+        connection.geventpool.close()
+        misconfigured = gevent.spawn(lambda: connection.ensure_connection())
+        misconfigured.join()
+        tell(misconfigured.exception)
         """
     )
     assert "no connection became free" in output
     assert "onnection refused" in output
+    assert "accepted is a whole number" in output
+    assert "conn_params = {" in output
     assert connections.settings["default"]["PASSWORD"] not in output

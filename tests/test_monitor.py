@@ -19,7 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.base import BaseHandler
 from django.core.signals import request_started
 from django.db import connections
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.test import RequestFactory, override_settings
 
 from django_db_geventpool import registry
@@ -323,8 +323,8 @@ def test_the_processes_of_one_process_group_meet_in_the_temporary_directory() ->
 
 # -- who may see it
 
-View = Callable[[Any], HttpResponse]
-ALL = (views.page, views.script, views.style, views.status, views.metrics)
+View = Callable[..., HttpResponse]
+ALL = (views.page, views.part, views.status, views.metrics)
 
 
 def asked(view: View, user: Any = None, session: str = "", proof: Any = None) -> HttpResponse:
@@ -336,7 +336,7 @@ def asked(view: View, user: Any = None, session: str = "", proof: Any = None) ->
         request.COOKIES["sessionid"] = session
     if proof is not None:
         request.COOKIES.update({name: morsel.value for name, morsel in proof.cookies.items()})
-    return view(request)
+    return view(request, **({"name": "page.js"} if view is views.part else {}))
 
 
 def person(**qualities: bool) -> Any:
@@ -434,6 +434,16 @@ def test_nothing_of_how_the_database_is_reached_is_told(monitored: Path, databas
     assert one.alias in text
     for secret in filter(None, (settings["PASSWORD"], settings["NAME"], settings["HOST"])):
         assert f"{secret}" not in text
+
+
+def test_the_page_has_its_own_files_and_no_others(monitored: Path) -> None:
+    with override_settings(DJANGO_DB_GEVENTPOOL={"ACCESS": "anyone"}):
+        script = views.part(RequestFactory().get("/pool/dom.js"), name="dom.js")
+        assert script["Content-Type"] == "text/javascript; charset=utf-8"
+        assert script.content.startswith(b"//")
+        for name in ("views.py", "../views.py", "..", "", "page"):
+            with pytest.raises(Http404):
+                views.part(RequestFactory().get("/pool/"), name=name)
 
 
 def test_without_prometheus_client_it_says_what_to_install(

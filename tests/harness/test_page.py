@@ -5,14 +5,10 @@ It needs chromium and its driver (Debian: ``apt install chromium chromium-driver
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.expected_conditions import url_contains
@@ -24,29 +20,7 @@ from matrix.record import Record
 from matrix.results import FAILED
 
 from . import made_up
-
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--no-first-run", "--disable-dev-shm-usage"),
-)
-WHERE = "https://packages.debian.org/stable/chromium-driver"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    driver = shutil.which("chromedriver")
-    if driver is None or not (shutil.which("chromium") or shutil.which("google-chrome")):
-        message = f"no chromium with chromedriver on PATH; Debian has them: {WHERE}"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    one = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield one
-    one.quit()
+from .chromium import CONTRAST, look
 
 
 @pytest.fixture
@@ -55,10 +29,7 @@ def show(browser: Any, tmp_path: Path) -> Any:
 
     def open_(record: Record, width: int = 1280, scheme: str = "light", fragment: str = "") -> Any:
         (tmp_path / "index.html").write_text(page(record), encoding="utf-8")
-        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        feature = {"name": "prefers-color-scheme", "value": scheme}
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": [feature]})
+        look(browser, width, scheme)
         for kind in ("browser", "performance"):
             browser.get_log(kind)  # so far
         browser.get("about:blank")
@@ -132,25 +103,6 @@ def test_text_has_the_contrast_that_wcag_asks_for(selector: str, scheme: str, sh
     browser = show(made_up.record(leave_out=3, partial=True), scheme=scheme)
     found = browser.execute_script(CONTRAST, selector)
     assert found and min(found) >= 4.5, found
-
-
-# The contrast of text on what is behind it: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
-CONTRAST = """
-const channels = (color) => color.match(/[\\d.]+/g).map(Number);
-const light = (color) => {
-  const [r, g, b] = channels(color).map((c) => c / 255).map(
-    (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-};
-const behind = (element) => {
-  const color = getComputedStyle(element).backgroundColor;
-  return channels(color)[3] === 0 ? behind(element.parentElement) : color;
-};
-return [...document.querySelectorAll(arguments[0])].map((element) => {
-  const [a, b] = [light(getComputedStyle(element).color), light(behind(element))];
-  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-});
-"""
 
 
 def test_each_status_has_a_shape_and_a_word_of_its_own(show: Any) -> None:

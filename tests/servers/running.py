@@ -9,11 +9,12 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import closing, suppress
-from http.client import HTTPConnection, HTTPException
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import IO, Any, Callable
+from urllib.parse import urlencode
 
 from ..scripts import ROOT
 from ..tasks import HubTask, spawn, until
@@ -89,17 +90,33 @@ class Running:
         self.address = self.said(pattern)
         return self
 
-    def get(self, path: str, host: str = "127.0.0.1") -> Any:
-        """What the answer says, in JSON.
+    def ask(
+        self, path: str, host: str = "127.0.0.1", form: dict[str, str] | None = None
+    ) -> tuple[HTTPResponse, str]:
+        """The answer, and its text. A form is posted.
 
         :raises OSError, HTTPException: where there was no answer.
         """
+        headers = {"Host": host}
+        if form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
         with closing(HTTPConnection(self.address, timeout=30)) as asking:
-            asking.request("GET", path, headers={"Host": host})
+            body = None if form is None else urlencode(form)
+            asking.request("GET" if form is None else "POST", path, body, headers)
             answer = asking.getresponse()
-            text = answer.read().decode()
+            return answer, answer.read().decode()
+
+    def get(self, path: str, host: str = "127.0.0.1") -> Any:
+        """What the answer says, in JSON. Like ask(), for what succeeds."""
+        answer, text = self.ask(path, host)
         assert answer.status == 200, text
         return json.loads(text)
+
+    def queries(self) -> HTTPResponse:
+        """The answer to a request with four statements."""
+        answer, text = self.ask(f"/queries/?key={self.name}.{next(_numbers)}")
+        assert answer.status == 200, text
+        return answer
 
     def visit(self, seconds: float = 0.02) -> Any:
         return self.get(f"/visit/?key={self.name}.{next(_numbers)}&seconds={seconds}")
@@ -125,6 +142,15 @@ class Running:
 
         until(all_are_busy)
         return requests
+
+    @contextmanager
+    def exhausted(self) -> Iterator[None]:
+        """While its only connection is busy; the request that has it fails afterwards."""
+        request = spawn(self.get, "/stay/")
+        (session,) = until(lambda: self.sessions("active"))
+        yield
+        self._observer("SELECT pg_terminate_backend(%s)", session)
+        assert request.error()
 
     # -- what the server says of it
 
@@ -165,6 +191,18 @@ class Running:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             print(f"-{self.process.pid}", file=self._told, flush=True)
+
+
+def serve(
+    start: Start, module: str = "wsgi", options: dict[str, Any] | None = None, **environ: str
+) -> Running:
+    """One gevent worker of gunicorn's: each of its requests is a greenlet of its own."""
+    return start(
+        *(*PYTHON, "-m", "gunicorn", "-k", "gevent", "-b", "127.0.0.1:0", "--no-control-socket"),
+        *("-w", "1", f"{SITE}.{module}"),
+        SITE_OPTIONS=json.dumps(options or {}),
+        **environ,
+    ).listens(r"Listening at: http://(\S+)")
 
 
 class Load:

@@ -1,4 +1,7 @@
-"""docs/servers.md says what these tests run on, and its recipes are those of the site."""
+"""docs/servers.md says what these tests run on, and its recipes are those of the site.
+
+What they show of the pools to others is in docs/monitoring.md.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,8 @@ def test_the_page_has_the_versions_that_are_installed() -> None:
 
 
 def test_each_test_of_a_server_is_named_and_no_other() -> None:
-    named = set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", PAGE))
+    pages = PAGE + (ROOT / "docs" / "monitoring.md").read_text("utf-8")
+    named = set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", pages))
     files = (ROOT / "tests" / "servers").glob("test_*.py")
     there = {
         (path.name, name)

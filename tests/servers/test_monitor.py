@@ -1,4 +1,4 @@
-"""Several gunicorn workers shown together: to a person, and to a real Prometheus client."""
+"""Several gunicorn workers shown together: in a browser, and to a real Prometheus client."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from selenium.webdriver.common.by import By
 
-from ..tasks import until
+from ..harness.conftest import browser as browser
+from ..tasks import spawn, until
 from .running import SITE, Running, Start
 from .test_gunicorn import gunicorn
 
@@ -59,6 +61,41 @@ def key(name: str, **labels: str) -> tuple[Any, ...]:
     return (name, *sorted({**POOL, **labels}.items()))
 
 
+def end(site: Running, requests: list[Any]) -> None:
+    for pid in site.sessions("active"):
+        site._observer("SELECT pg_terminate_backend(%s)", pid)
+    for request in requests:
+        request.error()
+
+
+def test_the_page_shows_who_has_exhausted_the_pools_of_all_workers(
+    site: Running, browser: Any
+) -> None:
+    requests = site.stay(sessions=6)
+    while stats(site)["waiting"] < 3:
+        requests.append(spawn(site.get, "/stay/"))
+    browser.get(f"http://{site.address}/pool/")
+
+    def texts(selector: str) -> list[str]:
+        script = "return [...document.querySelectorAll(arguments[0])].map((each) => each.innerText)"
+        found: list[str] = browser.execute_script(script, selector)
+        return found
+
+    (sentence,) = until(lambda: [t for t in texts("#headline") if t.startswith("Exhausted: ")])
+    assert sentence.startswith("Exhausted: 6 of 6 connections in use, ")
+    assert "the longest holder is GET /stay/ for " in sentence
+    processes = {str(each["pid"]) for each in status(site)["processes"]}
+    assert len(processes) == 2
+    shown = texts(".processes tbody tr")
+    assert len(shown) == 2 and all(any(pid in row for row in shown) for pid in processes)
+    assert [row.split()[0] for row in texts(".groups tbody tr")] == ["GET"]
+    while not (sentence := texts("#headline")[0]).startswith("Fine: 0 of 6"):
+        end(site, requests)
+        requests.clear()
+    assert "nobody is waiting" in sentence
+    assert browser.find_element(By.ID, "clock").text.startswith("live ")
+
+
 def test_whichever_worker_is_asked_tells_of_all(site: Running) -> None:
     requests = site.stay(sessions=6)
     for _ in range(6):
@@ -71,10 +108,7 @@ def test_whichever_worker_is_asked_tells_of_all(site: Running) -> None:
         assert (pool["stats"]["size"], pool["stats"]["in_use"]) == (3, 3)
         assert [holder["request"] for holder in pool["holders"]] == ["GET /stay/"] * 3
     assert found["totals"]["default"]["stats"]["size"] == 6
-    for pid in site.sessions("active"):
-        site._observer("SELECT pg_terminate_backend(%s)", pid)
-    for request in requests:
-        request.error()
+    end(site, requests)
     until(lambda: stats(site)["in_use"] == 0)
 
 
@@ -118,7 +152,4 @@ def test_a_prometheus_client_reads_the_pools_of_all_workers(site: Running, path:
     assert waits == totals["checkouts"]
     if path == "/metrics/":  # beside what the site counts by itself, in multiprocess mode
         assert found[("site_requests_total",)] >= 2
-    for pid in site.sessions("active"):
-        site._observer("SELECT pg_terminate_backend(%s)", pid)
-    for request in requests:
-        request.error()
+    end(site, requests)

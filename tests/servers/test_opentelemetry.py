@@ -1,161 +1,107 @@
-"""The pool's metrics as OpenTelemetry's own SDK collects them, by the semantic conventions."""
+"""OpenTelemetry's instrumentation of psycopg: the same spans as with Django's own engine."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
-from threading import Event
+import json
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.semconv._incubating.attributes import db_attributes
-from opentelemetry.semconv._incubating.metrics import db_metrics
 
-from django_db_geventpool.contrib.opentelemetry import instrument, values
-from django_db_geventpool.stats import BOUNDS, Times
+from ..tasks import until
+from .running import Running, Start, serve
 
-from ..tasks import spawn, until
+DJANGOS_OWN = {"SITE_ENGINE": "django.db.backends.postgresql"}
+#: What a new connection is told, and what a request asks; OpenTelemetry does not see the fourth
+#: statement, which has a server-side cursor.
+SET_UP = "SELECT set_config('TimeZone', %s, false)"
+STATEMENTS = [
+    'INSERT INTO "site_visit" ("key") VALUES (%s) RETURNING "site_visit"."id"',
+    'SELECT "site_visit"."id", "site_visit"."key" FROM "site_visit" '
+    'WHERE "site_visit"."key" = %s LIMIT 21',
+    "SELECT pg_backend_pid()",
+]
 
-STATE = db_attributes.DB_CLIENT_CONNECTION_STATE
-POOL = db_attributes.DB_CLIENT_CONNECTION_POOL_NAME
-
-
-class Collected:
-    """What a reader gets, of one pool."""
-
-    def __init__(self, reader: InMemoryMetricReader, pool: str) -> None:
-        data = reader.get_metrics_data()
-        assert data is not None
-        (resource,) = data.resource_metrics
-        (scope,) = resource.scope_metrics
-        assert scope.scope.name == "django_db_geventpool"
-        self.metrics = {metric.name: metric for metric in scope.metrics}
-        self._pool = pool
-
-    def points(self, name: str) -> list[Any]:
-        return [
-            point
-            for point in self.metrics[name].data.data_points
-            if point.attributes[POOL] == self._pool
-        ]
-
-    def value(self, name: str, **attributes: str) -> Any:
-        (point,) = [
-            point
-            for point in self.points(name)
-            if point.attributes == {POOL: self._pool, **attributes}
-        ]
-        return point.value
+REQUEST = "SpanKind.SERVER"
 
 
-@pytest.fixture
-def reader() -> Iterator[InMemoryMetricReader]:
-    reader = InMemoryMetricReader()
-    provider = MeterProvider([reader])
-    instrument(provider)
-    yield reader
-    provider.shutdown()
+def spans(site: Running) -> list[Any]:
+    lines = [line for line in site.log().splitlines() if line.startswith("span: ")]
+    return [json.loads(line.partition(" ")[2]) for line in lines]
 
 
-def test_the_names_and_units_are_those_of_the_semantic_conventions(
-    database: Any, reader: InMemoryMetricReader
+def of_requests(site: Running, number: int) -> list[list[Any]]:
+    """Those that each of so many requests has had, its own one last, which has ended last."""
+
+    def requests() -> list[Any]:
+        return [span for span in spans(site) if span["kind"] == REQUEST]
+
+    until(lambda: len(requests()) == number)
+    return [
+        [span for span in spans(site) if span["context"]["trace_id"] == trace]
+        for trace in [request["context"]["trace_id"] for request in requests()]
+    ]
+
+
+def without_parent(site: Running) -> list[str]:
+    """The statements of such spans, in their order."""
+    alone = [span for span in spans(site) if not span["parent_id"]]
+    return [span["attributes"]["db.statement"] for span in alone if span["kind"] != REQUEST]
+
+
+def described(span: Any) -> dict[str, Any]:
+    """All that does not differ from one run to the other."""
+    return {key: span[key] for key in ("name", "kind", "status", "attributes")}
+
+
+@pytest.fixture(scope="module")
+def expected(start_once: Start) -> list[Any]:
+    """What a request leaves with Django's own engine, but for the set-up of its connection."""
+    site = serve(start_once, "tracing", **DJANGOS_OWN)
+    site.queries()
+    ((set_up, *queries, _),) = of_requests(site, 1)
+    site.end()
+    assert set_up["attributes"]["db.statement"] == SET_UP
+    assert [span["attributes"]["db.statement"] for span in queries] == STATEMENTS
+    return [described(span) for span in queries]
+
+
+@pytest.mark.parametrize("release", ["request", "transaction"])
+def test_the_spans_of_a_request_are_those_of_djangos_own_engine(
+    start: Start, expected: list[Any], release: str
 ) -> None:
-    one = database()
-    one.query("SELECT 1")
-    one.connection.close()
-    found = Collected(reader, one.alias).metrics
-    provider = MeterProvider([conventions := InMemoryMetricReader()])
-    meter = provider.get_meter("conventions")
-    for name in dir(db_metrics):
-        if name.startswith("create_db_client_connection_"):
-            made = getattr(db_metrics, name)(meter)
-            (made.record if hasattr(made, "record") else made.add)(1)
-    data = conventions.get_metrics_data()
-    assert data is not None
-    theirs = data.resource_metrics[0].scope_metrics[0].metrics
-    assert len(theirs) == 9
-    for metric in theirs:
-        ours = found[metric.name]
-        assert (ours.unit, type(ours.data)) == (metric.unit, type(metric.data)), metric.name
-        is_monotonic = getattr(metric.data, "is_monotonic", None)
-        assert getattr(ours.data, "is_monotonic", None) == is_monotonic
-    provider.shutdown()
-
-
-def test_the_numbers_of_a_pool_are_collected(database: Any, reader: InMemoryMetricReader) -> None:
-    one, go_on = database(MAX_CONNS=2, REUSE_CONNS=1, MIN_CONNS=1, WAIT_TIMEOUT=30), Event()
-
-    def hold() -> None:
-        one.query("SELECT 1")
-        go_on.wait(30)
-        one.connection.close()
-
-    tasks = [spawn(hold) for _ in range(3)]
-    until(lambda: (one.pool.stats().in_use, one.pool.stats().waiting) == (2, 1))
-    found = Collected(reader, one.alias)
-    assert found.value("db.client.connection.count", **{STATE: "used"}) == 2
-    assert found.value("db.client.connection.count", **{STATE: "idle"}) == 0
-    assert found.value("db.client.connection.max") == 2
-    assert found.value("db.client.connection.idle.max") == 1
-    assert found.value("db.client.connection.idle.min") == 1
-    assert found.value("db.client.connection.pending_requests") == 1
-    assert found.value("db.client.connection.timeouts") == 0
-    go_on.set()
-    for task in tasks:
-        task.result()
-    until(lambda: one.pool.stats().closing == 0)
-    found = Collected(reader, one.alias)
-    assert found.value("db.client.connection.count", **{STATE: "used"}) == 0
-    assert found.value("db.client.connection.count", **{STATE: "idle"}) == 1
-    assert found.value("db.client.connection.pending_requests") == 0
-    assert found.value("django_db_geventpool.checkouts") == 3
-    assert found.value("django_db_geventpool.discards", reason="surplus") == 1
-
-
-def test_the_histograms_are_those_of_the_pool_however_often_they_are_collected(
-    database: Any, reader: InMemoryMetricReader
-) -> None:
-    one = database(MAX_CONNS=1)
+    """The set-up is no request's: it is done once, for whoever uses the connection."""
+    site = serve(start, "tracing", {"RELEASE": release})
     for _ in range(3):
-        for _ in range(4):
-            one.query("SELECT pg_sleep(0.003)")
-            one.connection.close()
-        stats, found = one.pool.stats(), Collected(reader, one.alias)
-        (use,) = found.points("db.client.connection.use_time")
-        assert tuple(use.explicit_bounds) == BOUNDS
-        assert tuple(use.bucket_counts) == stats.use_time.counts
-        assert use.sum == pytest.approx(stats.use_time.total)
-        (create,) = found.points("db.client.connection.create_time")
-        assert (create.count, create.sum) == (1, pytest.approx(stats.connect_time.total))
-        # Whoever got one at once has waited for 0 seconds, by the conventions.
-        (wait,) = found.points("db.client.connection.wait_time")
-        assert (wait.count, wait.sum) == (stats.checkouts, pytest.approx(stats.wait_time.total))
+        site.queries()
+    for *queries, request in of_requests(site, 3):
+        assert [described(span) for span in queries] == expected
+        assert {span["parent_id"] for span in queries} == {request["context"]["span_id"]}
+    assert without_parent(site) == [SET_UP]
 
 
-def test_each_reader_of_a_provider_gets_all_of_it(database: Any) -> None:
-    readers = [InMemoryMetricReader(), InMemoryMetricReader()]
-    provider = MeterProvider(readers)
-    instrument(provider)
-    one = database()
-    one.query("SELECT 1")
-    one.connection.close()
-    for reader in readers:
-        (use,) = Collected(reader, one.alias).points("db.client.connection.use_time")
-        assert use.count == 1
-    provider.shutdown()
+def test_a_reset_with_discard_has_spans_of_its_own(start: Start, expected: list[Any]) -> None:
+    site = serve(start, "tracing", {"RESET": "discard"})
+    alone = [SET_UP]
+    for number in range(2):
+        site.queries()
+        alone += ["DISCARD ALL", SET_UP]
+        until(lambda alone=alone: without_parent(site) == alone)
+        *queries, _ = of_requests(site, number + 1)[-1]
+        assert [described(span) for span in queries] == expected
 
 
-@pytest.mark.parametrize("seed", range(50))
-def test_the_values_that_are_told_fall_into_the_same_buckets_and_add_up_to_the_same(
-    seed: int,
+@pytest.mark.parametrize(("release", "checkouts"), [("request", 1), ("transaction", 3)])
+def test_comments_in_the_statements_hold_no_connection(
+    start: Start, release: str, checkouts: int
 ) -> None:
-    dice = random.Random(seed)
-    real, told = Times(), Times()
-    for _ in range(dice.randrange(40)):
-        real.add(dice.choice([0.0, *BOUNDS, dice.random(), dice.expovariate(0.1), 30.0001]))
-    for seconds in values(real.histogram()):
-        told.add(seconds)
-    assert told.histogram().counts == real.histogram().counts
-    assert told.histogram().total == pytest.approx(real.histogram().total)
+    """OpenTelemetry adds two: one that Django's cursor sees, and one that the driver's does."""
+    site = serve(start, "tracing", {"RELEASE": release}, SITE_COMMENTER="yes")
+    site.queries()
+    ((*queries, _),) = of_requests(site, 1)
+    assert len(queries) == len(STATEMENTS)
+    for span, statement in zip(queries, STATEMENTS):
+        told = span["attributes"]["db.statement"]
+        assert told.startswith(f"{statement} /*")
+        assert "route='queries/'" in told
+        assert f"traceparent='00-{span['context']['trace_id'][2:]}" in told
+    assert site.get("/stats/")["checkouts"] == checkouts

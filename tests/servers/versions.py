@@ -23,9 +23,14 @@ PACKAGES = {
     "Django": "management commands, `runserver`, `LiveServerTestCase`",
     "pytest-django": "a test run",
     "pytest-xdist": "the same in several processes",
-    "opentelemetry-sdk": "its `MeterProvider`, with `instrument()`",
+    "opentelemetry-sdk": "its `MeterProvider`, with `instrument()`; spans, under gunicorn",
+    "opentelemetry-instrumentation-django": "the same spans",
+    "opentelemetry-instrumentation-psycopg": "the same spans",
     "prometheus-client": "its parser and multiprocess mode, under gunicorn",
     "django-tenants": "under gunicorn",
+    "sentry-sdk": "its events, in a log instead of sent",
+    "django-prometheus": "under gunicorn",
+    "django-debug-toolbar": "under gunicorn",
     "psycopg": "the driver",
 }
 

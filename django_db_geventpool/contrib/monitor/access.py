@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from .config import ANYONE, STAFF, MonitorConfig
 
-View = Callable[[HttpRequest], HttpResponse]
+View = Callable[..., HttpResponse]
 
 #: A cookie that says: this session's user was staff, less than so many seconds ago. To be sure each
 #: second would take queries, and so connections of the very pool that may be exhausted.
@@ -27,18 +27,22 @@ def guarded(view: View) -> View:
     """For GET, for those who may see it, and never in a transaction: that takes a connection."""
 
     @wraps(view)
-    def guard(request: HttpRequest) -> HttpResponse:
+    def guard(request: HttpRequest, **kwargs: str) -> HttpResponse:
         access = MonitorConfig.from_settings().access
         if callable(access):
-            return view(request) if access(request) else _refusal("ACCESS refuses this request")
+            return (
+                view(request, **kwargs)
+                if access(request)
+                else _refusal("ACCESS refuses this request")
+            )
         if access == ANYONE or _has_pass(request):
-            return view(request)
+            return view(request, **kwargs)
         user = getattr(request, "user", None)
         if user is None:
             return _refusal("there is no request.user to tell (django.contrib.auth)")
         if not (user.is_active and user.is_staff):
             return _refusal("log in as staff")
-        return _with_pass(view(request), request)
+        return _with_pass(view(request, **kwargs), request)
 
     return never_cache(require_safe(transaction.non_atomic_requests(guard)))
 

@@ -9,10 +9,9 @@ from . import publisher, views
 app_name = "geventpool"
 urlpatterns = [
     path("", views.page, name="page"),
-    path("page.js", views.script, name="script"),
-    path("page.css", views.style, name="style"),
     path("status.json", views.status, name="status"),
     path("metrics", views.metrics, name="metrics"),
+    path("<str:name>", views.part, name="part"),
 ]
 
 publisher.begin()

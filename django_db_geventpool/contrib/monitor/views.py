@@ -6,7 +6,7 @@ import time
 from importlib.resources import files
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 
 from ...stats import BOUNDS
 from . import publisher
@@ -14,14 +14,23 @@ from .access import guarded, login_first
 from .group import Reading
 from .snapshot import COLUMNS, INTERVAL, as_json
 
-_KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
+_FILES = files(__package__) / "page"
+_KINDS = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
 
 
 def asset(name: str) -> tuple[bytes, str]:
-    """A file of the page, and its media type. Others may show the page, too: it asks for
-    ``page.css``, ``page.js`` and ``status.json`` beside itself, and for nothing else."""
-    content = (files(__package__) / name).read_bytes()
-    return content, f"{_KINDS[name.rpartition('.')[2]]}; charset=utf-8"
+    """A file of the page, and its media type. Others may show the page, too: ``page.html`` asks for
+    files like this one and for ``status.json`` beside itself, and for nothing else.
+
+    :raises KeyError: if the page has no such file.
+    """
+    content = {each.name: each for each in _FILES.iterdir()}[name].read_bytes()
+    return content, _KINDS[name.rpartition(".")[2]]
 
 
 def status_of(reading: Reading) -> dict[str, Any]:
@@ -46,13 +55,9 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 @guarded
-def script(request: HttpRequest) -> HttpResponse:
-    return _asset("page.js")
-
-
-@guarded
-def style(request: HttpRequest) -> HttpResponse:
-    return _asset("page.css")
+def part(request: HttpRequest, name: str) -> HttpResponse:
+    """What the page loads."""
+    return _asset(name)
 
 
 @guarded
@@ -77,5 +82,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def _asset(name: str) -> HttpResponse:
-    content, media_type = asset(name)
+    try:
+        content, media_type = asset(name)
+    except KeyError:
+        raise Http404(f"the page has no file of this name: {name!r}") from None
     return HttpResponse(content, content_type=media_type)

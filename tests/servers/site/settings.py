@@ -8,14 +8,16 @@ import os
 from matrix.postgres import parse_url
 
 _server = parse_url(os.environ["DATABASE_URL"])
+#: Or Django's own, or another one that has no pool, to compare with.
+_engine = os.environ.get("SITE_ENGINE", "django_db_geventpool.backends.postgresql_psycopg")
 
 DATABASES = {
     "default": {
-        "ENGINE": "django_db_geventpool.backends.postgresql_psycopg",
+        "ENGINE": _engine,
         **_server.django,
         "OPTIONS": {
             **_server.options,
-            "MAX_CONNS": 3,
+            **({} if "SITE_ENGINE" in os.environ else {"MAX_CONNS": 3}),
             "application_name": os.environ["SITE_NAME"],
             # The server looks every 100 ms whether the client of a running statement is still
             # there: for clients that are killed by a SIGKILL, and cannot cancel.

@@ -14,6 +14,10 @@ def visit(request: HttpRequest) -> JsonResponse:
     return JsonResponse(work.visit(request.GET["key"], float(request.GET.get("seconds", "0.02"))))
 
 
+def queries(request: HttpRequest) -> JsonResponse:
+    return JsonResponse(work.queries(request.GET["key"]))
+
+
 def stay(request: HttpRequest) -> JsonResponse:
     return JsonResponse(work.stay(float(request.GET.get("seconds", "60"))))
 
@@ -34,6 +38,7 @@ async def async_stay(request: HttpRequest) -> JsonResponse:
 
 urlpatterns = [
     path("visit/", visit),
+    path("queries/", queries),
     path("stay/", stay),
     path("stats/", stats),
     path("async/visit/", async_visit),

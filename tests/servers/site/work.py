@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from .models import Visit
 
@@ -27,6 +27,16 @@ def visit(key: str, seconds: float) -> dict[str, Any]:
     Visit.objects.create(key=key)
     session = ask("SELECT pg_backend_pid() FROM pg_sleep(%s)", seconds)
     return {"key": key, "process": os.getpid(), "session": session}
+
+
+def queries(key: str) -> dict[str, Any]:
+    """Four statements: two in a transaction, one outside of any, one with a server-side cursor."""
+    with transaction.atomic():
+        Visit.objects.create(key=key)
+        Visit.objects.get(key=key)
+    session = ask("SELECT pg_backend_pid()")
+    (visit,) = Visit.objects.filter(key=key).iterator()
+    return {"key": visit.key, "session": session}
 
 
 def stay(seconds: float) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The site with django-prometheus, and an ENGINE of the site's own (``base.py``)."""

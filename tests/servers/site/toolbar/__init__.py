@@ -1,0 +1,1 @@
+"""The site with django-debug-toolbar."""
