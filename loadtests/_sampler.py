@@ -178,6 +178,7 @@ class Sampler:
             self._server = self._stack.enter_context(connect(os.environ["DATABASE_URL"]))
             if self._pgbouncer:
                 self._console = self._stack.enter_context(connect(self._pgbouncer))
+                self._console.prepare_threshold = None  # it has simple queries only
         self.record.add(
             self._server.execute(QUERY, [self._prefix]).fetchall(),
             time.monotonic(),
