@@ -92,15 +92,15 @@ def played(name: str, options: argparse.Namespace, for_locust: Sequence[str]) ->
     with (options.report / f"{name}.log").open("w", encoding="utf-8") as log:
         done = _play.play(name, scenario, options.bind, for_locust, log)
     record = Record(name, done, tuple(_checks.judge(done)))
-    print(f"\n{table(record.criteria)}\n\n{name}: {summary(record.criteria)}", flush=True)
     return record
 
 
 def leave(record: Record, folder: Path) -> None:
-    """The report of one, as a page and as JSON."""
+    """The report of one, as a page, as JSON and in words."""
     (folder / f"{record.name}.json").write_text(json.dumps(record.as_json()) + "\n", "utf-8")
     (folder / f"{record.name}.html").write_text(_page.page(record), "utf-8")
-    print(f"{folder / record.name}.html", flush=True)
+    told = f"{table(record.criteria)}\n\n{folder / record.name}.html\n{summary(record.criteria)}"
+    print(f"\n{told}", flush=True)
 
 
 def conclude(records: Sequence[Record], options: argparse.Namespace) -> None:

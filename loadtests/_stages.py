@@ -22,6 +22,7 @@ from locust.runners import WorkerRunner
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 from loadtests import _visitors, scenarios
+from loadtests._notes import Notes
 
 SCENARIO = scenarios.load(os.environ["LOADTESTS_SCENARIO"])
 if os.environ.get("LOADTESTS_MINUTES"):
@@ -47,42 +48,6 @@ class Stages(LoadTestShape):
                 return stage.users, stage.spawn_rate
             passed -= stage.seconds
         return None
-
-
-class Notes:
-    """Of every answer, by the second in which it came and its site."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[str, dict[str, Any]] = {}
-
-    def note(self, response_time: float, exception: Any, context: Any, **_: Any) -> None:
-        key = f"{int(time.time())} {context['site']}"
-        second = self._seconds.setdefault(key, {"failed": 0, "times": {}})
-        second["failed"] += exception is not None
-        milliseconds = str(round_to_two_digits(response_time))
-        second["times"][milliseconds] = second["times"].get(milliseconds, 0) + 1
-
-    def hand_over(self, data: dict[str, Any], **_: Any) -> None:
-        """To the master."""
-        data["notes"], self._seconds = self._seconds, {}
-
-    def take_over(self, data: dict[str, Any], **_: Any) -> None:
-        """From a worker."""
-        for key, noted in data["notes"].items():
-            second = self._seconds.setdefault(key, {"failed": 0, "times": {}})
-            second["failed"] += noted["failed"]
-            for milliseconds, count in noted["times"].items():
-                second["times"][milliseconds] = second["times"].get(milliseconds, 0) + count
-
-    def as_rows(self) -> list[list[Any]]:
-        """Second, site, failed, and how many took how many milliseconds."""
-        keys = sorted([int(part) for part in key.split()] for key in self._seconds)
-        found = ((key, self._seconds[f"{key[0]} {key[1]}"]) for key in keys)
-        return [[*key, second["failed"], second["times"]] for key, second in found]
-
-
-def round_to_two_digits(milliseconds: float) -> int:
-    return int(round(milliseconds, min(0, 2 - len(str(int(milliseconds))))))
 
 
 class Lead:

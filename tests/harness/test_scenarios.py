@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from loadtests import _command, _docs, scenarios
 from loadtests._checks import judge
 from loadtests._judge import Moment, Sessions
+from loadtests._notes import Notes, round_to_two_digits
 from loadtests._record import Record, summary_table
 from loadtests._run import Answers, Run
 from matrix import ROOT
@@ -262,8 +265,36 @@ def test_the_summary_has_a_line_for_each_and_says_which_failed() -> None:
 
 
 def test_a_record_as_json_can_be_read_again() -> None:
-    import json
 
     read = json.loads(json.dumps(record(errors=1).as_json()))
     assert not read["passed"]
     assert read["run"]["seconds"][0]["answers"]["times"] == {"8": 40}
+
+
+# -- what Locust notes
+
+
+def test_the_notes_of_workers_add_up_at_their_master() -> None:
+    master, workers = Notes(), [Notes(), Notes()]
+    for worker in workers:
+        worker.note(response_time=123.4, exception=None, context={"site": 0}, name="/")
+        worker.note(response_time=8.2, exception=OSError(), context={"site": 1}, name="/")
+        data: dict[str, Any] = {}
+        worker.hand_over(data, client_id="worker")
+        master.take_over(data, client_id="worker")
+        worker.hand_over(data)
+        assert data["notes"] == {}
+    sums = [
+        (site, sum(row[2] for row in rows), sum((Counter(row[3]) for row in rows), Counter()))
+        for site in (0, 1)
+        if (rows := [row for row in master.as_rows() if row[1] == site])
+    ]
+    assert sums == [(0, 0, {"120": 2}), (1, 2, {"8": 2})]
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "rounded"),
+    [(0.3, 0), (9.6, 10), (99.4, 99), (123.4, 120), (5678.0, 5700), (12_345.0, 12_000)],
+)
+def test_times_are_rounded_to_two_digits(milliseconds: float, rounded: int) -> None:
+    assert round_to_two_digits(milliseconds) == rounded
