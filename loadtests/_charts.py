@@ -12,6 +12,8 @@ from html import escape
 
 #: The height of a panel in units of its own; its width is in seconds.
 HEIGHT = 100.0
+#: Seconds without a point that a line does not bridge.
+GAP = 3.0
 
 Point = tuple[float, float]
 
@@ -100,7 +102,12 @@ def panel(
 
 def _line(line: Line, begin: float, y: Callable[[float], float]) -> str:
     path = "L".join(f"{at - begin:.2f} {y(value):.2f}" for at, value in line.points)
-    stroke = f'<path class="stroke {line.style}" d="M{path}"/>'
+    befores = [-math.inf, *(at for at, _ in line.points)]
+    pieces = "".join(
+        f"{'L' if at - before < GAP else 'M'}{at - begin:.2f} {y(value):.2f}"
+        for (at, value), before in zip(line.points, befores)
+    )
+    stroke = f'<path class="stroke {line.style}" d="{pieces}"/>'
     if not line.filled:
         return stroke
     first, last = line.points[0][0] - begin, line.points[-1][0] - begin

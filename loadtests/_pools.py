@@ -11,13 +11,13 @@ from typing import Any
 from urllib.request import urlopen
 
 from loadtests._processes import processes as all_processes
-from loadtests._run import PoolMoment, PoolsAtEnd
+from loadtests._run import SILENT, PoolMoment, PoolsAtEnd
 
 #: Seconds from one question to the next. The pools themselves keep a sample of each second.
 INTERVAL = 2.0
 TIMEOUT = 5.0
 #: Seconds for the site to end what its visitors have left behind, and to tell that it has.
-SETTLE = 15.0
+SETTLE = 40.0
 POOL = "default"
 
 
@@ -72,8 +72,8 @@ class Pools:
             time.sleep(0.5)
 
     def _end(self, answers: list[dict[str, Any]]) -> PoolsAtEnd:
-        if len(answers) < len(self._urls):
-            return PoolsAtEnd(not_free=-1)  # a site is silent
+        if len(answers) < len(self._urls) or any(POOL not in each["totals"] for each in answers):
+            return PoolsAtEnd(not_free=SILENT)
         stats = {
             f"{self._prefix}{process['pid']}": process["pools"][POOL]["stats"]
             for status in answers
@@ -100,9 +100,12 @@ class Pools:
         """
         seconds = range(min(self._rows, default=0), max(self._rows, default=-1) + 1)
         moments = []
+        last_word = {pid: second for second, rows in sorted(self._rows.items()) for pid in rows}
+        said: dict[int, dict[str, int]] = {}
         for second in seconds:
-            # Their clocks drift: one that says nothing in this second has said it in the last one.
-            now = {**self._rows.get(second - 1, {}), **self._rows.get(second, {})}.values()
+            # Who says nothing in a second is as it was: its clock drifts, or it is busy.
+            said = {**said, **self._rows.get(second, {})}
+            now = [row for pid, row in said.items() if second <= last_word[pid]]
             moments.append(
                 PoolMoment(
                     at=second - began,

@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from loadtests._judge import Sampling
 from loadtests._scenario import Scenario
 
-#: For so many seconds all must be well again before it counts as recovered.
-STEADY = 3
-#: The share of the rate before a disturbance at which it is.
-RECOVERED = 0.5
+
+SILENT = -1
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,8 @@ class PoolsAtEnd:
     open: Mapping[str, int] = field(default_factory=dict)
     """Idle connections, by the application name of the process's sessions."""
     not_free: int = 0
-    """Slots that are lent, opening or closing, and callers that wait."""
+    """Slots that are lent, opening or closing, and callers that wait. SILENT, if a site tells
+    nothing of its pools."""
     checkouts: int = 0
     connects: int = 0
     failed_connects: int = 0
@@ -161,17 +160,17 @@ class Run:
         )
 
     def recovery(self, span: Span) -> float:
-        """Seconds from its end until nothing fails and the rate is what it was; or infinity."""
-        every = self.every_second()
-        before = [each for at, each in every if span.begin - 6 <= at <= span.begin - 1]
-        enough = RECOVERED * sum(each.count for each in before) / max(len(before), 1)
-        after = [(at, each) for at, each in every if at > span.end - 1]
-        for index in range(len(after) - STEADY + 1):
-            these = [each for _, each in after[index : index + STEADY]]
-            mean = sum(each.count for each in these) / STEADY
-            if min(mean, these[0].count) >= enough and not any(each.failed for each in these):
-                return max(0.0, after[index][0] - span.end)
-        return math.inf
+        """Seconds from its end until answers come again, and none of them fails any more.
+
+        Infinity, if that is not so when it must have settled.
+        """
+        after = [
+            (at, each) for at, each in self.every_second() if span.end - 1 < at <= span.settled
+        ]
+        bad = [at for at, each in after if each.failed or not each.count]
+        if not after or bad[-1:] == [after[-1][0]]:
+            return math.inf
+        return max([0.0, *(at + 1 - span.end for at in bad)])
 
     def every_second(self) -> list[tuple[float, Answers]]:
         """When it began, and the answers of all sites; also of those in which none came."""

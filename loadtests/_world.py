@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +16,9 @@ from loadtests._scenario import Scenario
 from matrix import postgres
 from matrix.processes import free_port
 from matrix.program import Program
+
+#: Seconds for gunicorn to replace its workers.
+WORKERS_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
@@ -51,19 +55,36 @@ class World:
         self._tell("start")
 
     def restart_workers(self) -> None:
-        """gunicorn's reload: new workers come, the old ones end what they have begun."""
+        """gunicorn's reload: the old ones end what they have begun; returns when new ones serve."""
         for site in self.sites:
+            before = workers_of(site)
             site.process.send_signal(signal.SIGHUP)
+            wait_for_workers(site, before)
 
     def kill_a_worker(self) -> None:
-        """Of each site, without a word; gunicorn starts another one."""
+        """Of each site, without a word; returns when gunicorn's new one is there."""
         for site in self.sites:
-            workers = [each.pid for each in processes() if each.parent == site.process.pid]
-            os.kill(workers[0], signal.SIGKILL)
+            worker = min(workers_of(site))
+            os.kill(worker, signal.SIGKILL)
+            wait_for_workers(site, {worker})
 
     def _tell(self, word: str) -> None:
         assert self.program is not None
         self.program.tell(word)
+
+
+def workers_of(site: run.Site) -> set[int]:
+    return {each.pid for each in processes() if each.parent == site.process.pid}
+
+
+def wait_for_workers(site: run.Site, gone: set[int]) -> None:
+    """Until others stand for those who are *gone*, and answer; or they have had their time."""
+    deadline = time.monotonic() + WORKERS_TIMEOUT
+    while time.monotonic() < deadline:
+        workers = workers_of(site)
+        if not workers & gone and len(workers) >= len(gone) and site.answers():
+            return
+        time.sleep(0.1)
 
 
 @contextmanager

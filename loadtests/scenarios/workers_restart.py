@@ -12,9 +12,9 @@ SCENARIO = Scenario(
     stages=(Stage(40, users=40, spawn_rate=40),),
     visitors={"Browser": 6, "Buyer": 3, "Analyst": 1},
     disturbances=(
-        Disturbance(at=8, what="reload", begin=World.restart_workers, settling=8),
+        Disturbance(at=8, what="reload", begin=World.restart_workers, settling=4),
         Disturbance(at=24, what="kill -9", begin=World.kill_a_worker),
     ),
-    passes=(failed_outside_at_most(0), recovers_within(8)),
+    passes=(failed_outside_at_most(0), recovers_within(4)),
     may_reclaim=True,
 )

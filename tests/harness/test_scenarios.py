@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections import Counter
@@ -134,6 +135,7 @@ def test_every_criterion_of_a_scenario_fails_where_nothing_was_measured_or_all_i
         made_up_run.run(name, seconds=answers(scenario, dict.fromkeys(range(30, 99), SLOW))),
         made_up_run.run(name, end=end(connects=99, failed_connects=9999, timeouts=1)),
         made_up_run.run(name, end=end(waits=0, discards={})),
+        made_up_run.run(name, seconds=()),
         made_up_run.run(name, sampling=sampling(scenario)),
         made_up_run.run(name, memory=tuple((at, 100.0 + at**2) for at in range(60))),
     ]
@@ -227,18 +229,26 @@ def test_a_failure_in_a_disturbance_is_forgiven_and_one_outside_is_not() -> None
     assert with_a_failure(scenario.seconds - 1) == ["failed outside of the disturbances"]
 
 
-@pytest.mark.parametrize("bad", [Answers(failed=1, times={8: 40}), Answers(times={8: 5})])
-def test_it_has_recovered_when_nothing_fails_at_half_of_the_rate(bad: Answers) -> None:
+@pytest.mark.parametrize("bad", [Answers(failed=1, times={8: 40}), Answers()])
+def test_it_has_recovered_when_answers_come_and_none_fails_any_more(
+    bad: Answers,
+) -> None:
     scenario = scenarios.load("server_restart")
     first = int(scenario.disturbances[0].at)
+
+    def recoveries(*late: int) -> list[float]:
+        seconds = answers(scenario, {first + each: bad for each in late})
+        run = made_up_run.run("server_restart", seconds=seconds)
+        return [run.recovery(span) for span in run.disturbed]
+
+    assert recoveries() == [0.0, 0.0]
+    assert recoveries(0, 1, 2) == [3.0, 0.0]
+    assert recoveries(0, 3) == [4.0, 0.0]
+    assert recoveries(*range(40)) == [math.inf, math.inf]
     run = made_up_run.run(
-        "server_restart",
-        seconds=answers(scenario, {first + late: bad for late in range(3)}),
+        "server_restart", seconds=answers(scenario, dict.fromkeys(range(99), bad))
     )
-    assert run.recovery(run.disturbed[0]) == 3.0
-    assert run.recovery(run.disturbed[1]) == 0.0
-    never = answers(scenario, dict.fromkeys(range(first, 99), bad))
-    assert judge(replace(run, seconds=never))[1].measured == "never"
+    assert judge(run)[1].measured == "never"
 
 
 def test_percentiles_are_those_of_all_answers_together() -> None:
