@@ -1,4 +1,4 @@
-"""The judge of the scenarios: what passes, in words and as a function of what was measured.
+"""What a scenario can ask for, in words and as a function of what was measured.
 
 A criterion is about the pool, not about the speed of the machine: times are compared with others of
 the same run, and absolute limits are generous.
@@ -8,110 +8,26 @@ from __future__ import annotations
 
 import math
 
-from loadtests._judge import Criterion, Limits, at_least, at_most, pool, sampled
-from loadtests._run import SILENT, Run
+from loadtests._judge import Criterion, at_least, at_most
+from loadtests._run import Run
 from loadtests._scenario import Check
 
 
-def judge(run: Run) -> list[Criterion]:
-    """Every criterion: the scenario's own first, then what is asked of every run."""
-    own = [check.judge(run) for check in run.scenario.passes]
-    limits = _budget(run) if run.scenario.behind == "pgbouncer" else _limits(run)
-    return [*own, *limits, *_always(run)]
+def failed_at_most(ratio: float, where: str = "") -> Check:
+    """Of the requests that no disturbance touches.
 
-
-def _limits(run: Run) -> list[Criterion]:
-    """On the server, by process; and what the pools say must be the same."""
-    sites = run.scenario.sites
-    most = max(site.max_conns for site in sites)
-    kept = max(site.reuse_conns for site in sites)
-    seen = {name: each.total for name, each in run.sampling.last.items()}
-    told = {name: count for name, count in run.end.open.items() if count}
-    return [
-        *pool(run.sampling, Limits(most, kept)),
-        same(
-            "open connections, server and pools",
-            sum(seen.values()),
-            sum(told.values()),
-            seen == told,
-        ),
-    ]
-
-
-def _budget(run: Run) -> list[Criterion]:
-    """PgBouncer's server sessions and clients, in every sample."""
-    servers = max((moment.total for moment in run.sampling.series), default=0)
-    clients = max((moment.clients for moment in run.sampling.series), default=0)
-    last = run.sampling.series[-1].clients if run.sampling.series else 0
-    busy = sum(each.total - each.idle for each in run.sampling.last.values())
-    told = sum(run.end.open.values())
-    return [
-        at_most("PgBouncer's sessions on the server", servers, run.scenario.pool_size),
-        at_least("PgBouncer's sessions on the server, seen", servers, 1),
-        at_most("PgBouncer's clients", clients, run.scenario.budget),
-        at_most("left in a transaction or busy", busy, 0),
-        same("open connections, PgBouncer and pools", last, told, last == told),
-    ]
-
-
-def _always(run: Run) -> list[Criterion]:
-    most = max((moment.most_in_use for moment in run.pools), default=0)
-    limit = max(site.max_conns for site in run.scenario.sites)
-    criteria = [
-        at_most("in use per process, as the pools say", most, limit),
-        at_least("seconds of which the pools told", len(run.pools), int(run.scenario.seconds / 2)),
-        _all_free(run.end.not_free),
-    ]
-    if not run.scenario.may_reclaim:
-        criteria.append(at_most("connections taken back from ended greenlets", run.end.reclaims, 0))
-    criteria += [
-        at_least("requests made", run.answers().count, 1),
-        at_most("errors in the suite itself", run.errors, 0),
-        *sampled(run.sampling, run.scenario.seconds - away(run)),
-    ]
-    if run.trouble:
-        criteria.append(Criterion("load to the end", run.trouble, "no trouble", False))
-    return criteria
-
-
-def _all_free(count: int) -> Criterion:
-    name = "slots not free in the end"
-    if count == SILENT:
-        return Criterion(name, "a site tells nothing", "at most 0", False)
-    return at_most(name, count, 0)
-
-
-def away(run: Run) -> float:
-    """Seconds in which the server did not answer the sampler."""
-    return sum(end - begin for begin, end in run.sampling.outages)
-
-
-def same(name: str, one: int, other: int, ok: bool) -> Criterion:
-    return Criterion(name, f"{one}, {other}", "the same", ok)
-
-
-# -- what scenarios ask for
-
-
-def failed_at_most(ratio: float) -> Check:
-    """Of the requests that no disturbance touches."""
+    :param where: says so.
+    """
+    name = f"failed requests{where}"
 
     def check(run: Run) -> Criterion:
-        return at_most("failed requests", run.undisturbed().failure_ratio * 100, ratio * 100, "%")
+        return at_most(name, run.undisturbed().failure_ratio * 100, ratio * 100, "%")
 
-    amount = f"at most {ratio * 100:g} %" if ratio else "none"
-    return Check(f"failed requests: {amount}", check)
+    return Check(f"{name}: {f'at most {ratio * 100:g} %' if ratio else 'none'}", check)
 
 
 def failed_outside_at_most(ratio: float) -> Check:
-    """The same, where something disturbs."""
-
-    def check(run: Run) -> Criterion:
-        measured = run.undisturbed().failure_ratio * 100
-        return at_most("failed outside of the disturbances", measured, ratio * 100, "%")
-
-    amount = f"at most {ratio * 100:g} %" if ratio else "none"
-    return Check(f"failed requests outside of the disturbances: {amount}", check)
+    return failed_at_most(ratio, where=" outside of the disturbances")
 
 
 def p95_at_most(seconds: float) -> Check:

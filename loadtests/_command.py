@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from demo import run
-from loadtests import _checks, _page, _play, scenarios
+from loadtests import _page, _play, _rules, scenarios
 from loadtests._judge import summary, table
 from loadtests._record import Record, summary_table
 from matrix import ROOT, postgres
@@ -91,7 +91,7 @@ def played(name: str, options: argparse.Namespace, for_locust: Sequence[str]) ->
     options.report.mkdir(parents=True, exist_ok=True)
     with (options.report / f"{name}.log").open("w", encoding="utf-8") as log:
         done = _play.play(name, scenario, options.bind, for_locust, log)
-    record = Record(name, done, tuple(_checks.judge(done)))
+    record = Record(name, done, tuple(_rules.judge(done)))
     return record
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from loadtests._judge import Sampling
 from loadtests._scenario import Scenario
 
-
 SILENT = -1
 
 

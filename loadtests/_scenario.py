@@ -1,7 +1,7 @@
 """What a scenario consists of: a question, a table of stages, and what passes.
 
 ``loadtests/scenarios/`` has them, one to a module. They declare only: ``loadtests._stages`` is the
-part that Locust plays, ``loadtests._world`` what it is played on, ``loadtests._checks`` the judge.
+part that Locust plays, ``loadtests._world`` what it is played on, ``loadtests._rules`` the judge.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from loadtests import _page, scenarios
-from loadtests._checks import judge
 from loadtests._record import Record
+from loadtests._rules import judge
 from loadtests._run import Asked
 
 from . import made_up_run

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from loadtests import _command, _docs, scenarios
-from loadtests._checks import judge
 from loadtests._judge import Moment, Sessions
 from loadtests._notes import Notes, round_to_two_digits
 from loadtests._record import Record, summary_table
+from loadtests._rules import judge
 from loadtests._run import Answers, Run
 from matrix import ROOT
 
@@ -225,8 +225,8 @@ def test_a_failure_in_a_disturbance_is_forgiven_and_one_outside_is_not() -> None
 
     assert with_a_failure(first.at) == []
     assert with_a_failure(first.at + first.settling - 2) == []
-    assert with_a_failure(first.at - 3) == ["failed outside of the disturbances"]
-    assert with_a_failure(scenario.seconds - 1) == ["failed outside of the disturbances"]
+    assert with_a_failure(first.at - 3) == ["failed requests outside of the disturbances"]
+    assert with_a_failure(scenario.seconds - 1) == ["failed requests outside of the disturbances"]
 
 
 @pytest.mark.parametrize("bad", [Answers(failed=1, times={8: 40}), Answers()])
