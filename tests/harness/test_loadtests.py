@@ -122,7 +122,7 @@ def database() -> Iterator[postgres.Server]:
 
 @with_psycopg
 def test_the_record_keeps_the_peak_of_each_state_and_knows_when_it_is_cool() -> None:
-    from loadtests._sampler import Record
+    from loadtests._tally import Record
 
     record = Record()
     record.add([("shop-1", 5, 1, 4, 0)], 10.0)
