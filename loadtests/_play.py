@@ -20,6 +20,7 @@ from loadtests._sampling import SamplerProcess
 from loadtests._scenario import Scenario
 from loadtests._world import World, world
 from matrix import ROOT
+from matrix.processes import free_port
 
 #: How the names of the site's sessions begin, and those of the demo's processes.
 PREFIX = "shop-"
@@ -156,7 +157,9 @@ def distribution(scenario: Scenario, arguments: Sequence[str]) -> list[str]:
     """Workers of Locust on this machine, unless they are asked for elsewhere."""
     if not scenario.locust_processes or "--master" in arguments:
         return []
-    return ["--processes", str(scenario.locust_processes)]
+    port = str(free_port())  # Locust's own may be another run's
+    ports = ["--master-port", port, "--master-bind-port", port]
+    return ["--processes", str(scenario.locust_processes), *ports]
 
 
 def environ(name: str, scenario: Scenario | None = None) -> dict[str, str]:
