@@ -141,11 +141,17 @@ class Run:
         )
         return sum(found, Answers())
 
-    def stage(self, index: int, skip: float = 0.0) -> tuple[float, float]:
-        """When it began, or *skip* seconds later, and when it ended."""
+    def best_quarter(self, begin: float, end: float) -> Answers:
+        """The answers of those seconds within *begin* and *end* that have the lowest p95."""
+        within = [each for at, each in self.every_second() if begin <= at <= end - 1 and each.count]
+        within.sort(key=lambda each: each.percentile(0.95))
+        return sum(within[: max(1, len(within) // 4)], Answers())
+
+    def stage(self, index: int) -> tuple[float, float]:
+        """When it began and ended."""
         stages = self.scenario.stages
         begin = sum(stage.seconds for stage in stages[:index])
-        return begin + skip, begin + stages[index].seconds
+        return begin, begin + stages[index].seconds
 
     def undisturbed(self) -> Answers:
         """The answers of all seconds that no disturbance touches."""

@@ -251,6 +251,19 @@ def test_it_has_recovered_when_answers_come_and_none_fails_any_more(
     assert judge(run)[1].measured == "never"
 
 
+def test_the_end_is_compared_with_the_beginning_by_their_best_seconds() -> None:
+    scenario = scenarios.load("spike")
+    end = range(int(scenario.seconds) - 18, int(scenario.seconds))
+
+    def names(slow: range) -> list[str]:
+        return failed(
+            made_up_run.run("spike", seconds=answers(scenario, dict.fromkeys(slow, SLOW)))
+        )
+
+    assert names(end[:12]) == []
+    assert names(end) == ["p95 in the end against the beginning"]
+
+
 def test_percentiles_are_those_of_all_answers_together() -> None:
     both = Answers(times={10: 90}) + Answers(failed=1, times={10: 5, 500: 5})
     assert (both.count, both.failed) == (100, 1)
