@@ -129,10 +129,11 @@ def test_every_criterion_of_a_scenario_fails_where_nothing_was_measured_or_all_i
 ) -> None:
     """For each: some run in which it does not hold."""
     scenario = scenarios.load(name)
+    last_stage = range(int(scenario.seconds - scenario.stages[-1].seconds), int(scenario.seconds))
     bad = [
         made_up_run.run(name, seconds=answers(scenario, dict.fromkeys(range(99), BAD))),
         made_up_run.run(name, seconds=answers(scenario, dict.fromkeys(range(99), SLOW))),
-        made_up_run.run(name, seconds=answers(scenario, dict.fromkeys(range(30, 99), SLOW))),
+        made_up_run.run(name, seconds=answers(scenario, dict.fromkeys(last_stage, SLOW))),
         made_up_run.run(name, end=end(connects=99, failed_connects=9999, timeouts=1)),
         made_up_run.run(name, end=end(waits=0, discards={})),
         made_up_run.run(name, seconds=()),
