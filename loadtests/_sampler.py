@@ -38,17 +38,30 @@ COOL_FOR = 0.5
 CONNECT_TIMEOUT = 5
 
 # A session of a parallel query carries the name too, but nobody connected for it.
-QUERY = """
+_OF_THE_SITE = """
+      FROM pg_stat_activity
+     WHERE starts_with(application_name, %s)
+       AND backend_type = 'client backend'
+       AND pid <> pg_backend_pid()
+"""
+QUERY = f"""
     SELECT application_name,
            count(*),
            count(*) FILTER (WHERE state = 'idle'),
            count(*) FILTER (WHERE state = 'active'),
            count(*) FILTER (WHERE state LIKE 'idle in transaction%%')
-      FROM pg_stat_activity
-     WHERE starts_with(application_name, %s)
-       AND backend_type = 'client backend'
-       AND pid <> pg_backend_pid()
+    {_OF_THE_SITE}
      GROUP BY application_name
+"""
+#: The same sessions, one by one. Not their queries: those may hold anybody's data.
+SESSIONS = f"""
+    SELECT pid,
+           application_name,
+           coalesce(state, 'unknown'),
+           wait_event_type || ': ' || wait_event,
+           extract(epoch FROM clock_timestamp() - state_change)::float8
+    {_OF_THE_SITE}
+     ORDER BY application_name, pid
 """
 
 

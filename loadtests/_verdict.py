@@ -18,6 +18,7 @@ from locust.runners import WorkerRunner
 
 from loadtests import _inputs, _options
 from loadtests._judge import Limits, Load, Sampling, judge, summary, table
+from loadtests._pool_tab import PoolTab
 from loadtests._sampling import SamplerProcess
 from matrix import postgres
 
@@ -35,7 +36,8 @@ def lead(environment: Environment, **_: Any) -> None:
     if isinstance(environment.runner, WorkerRunner):
         return
     try:
-        watch = Watch(environment, _inputs.database())
+        database = _inputs.database()
+        watch = Watch(environment, database)
         watch.site()
         watch.check_file()
     except _inputs.Unusable as problem:
@@ -47,6 +49,10 @@ def lead(environment: Environment, **_: Any) -> None:
     events.test_stop.add_listener(watch.test_stop)
     events.quitting.add_listener(watch.quitting)
     events.quit.add_listener(watch.quit)
+    if environment.web_ui is not None:
+        options: Any = environment.parsed_options
+        tab = PoolTab(database, watch.host)
+        tab.add_to(environment.web_ui, events, options.web_base_path)
 
 
 def dismiss_workers(environment: Environment) -> None:
@@ -81,11 +87,13 @@ class Watch:
         self._test: Test | None = None
         self._report = ""
 
-    def site(self) -> _inputs.Site:
-        """As it is now: the web interface can name another host for each test."""
+    def host(self) -> str:
+        """As it is now: the web interface can name another one for each test."""
         classes = self._environment.user_classes
-        host = self._environment.host or next((c.host for c in classes if c.host), "")
-        return _inputs.site(host)
+        return self._environment.host or next((c.host for c in classes if c.host), "")
+
+    def site(self) -> _inputs.Site:
+        return _inputs.site(self.host())
 
     def check_file(self) -> None:
         """:raises Unusable: if the figures could not be stored at the end."""

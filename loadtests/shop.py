@@ -9,6 +9,7 @@ on the database that ``DATABASE_URL`` names, then::
 
     locust -f loadtests/ --headless -u 100 -r 50 -t 30s
 
+Without ``--headless`` the tab Pool of Locust's web interface shows the site's pools under the load.
 The exit code is the verdict: 0 passed, 1 failed, 2 there was nothing to test. ``-H`` names a site
 elsewhere than at http://127.0.0.1:8000. Limits: ``--max-failure-ratio``, ``--max-p95``,
 ``--max-conns``, ``--reuse-conns``.

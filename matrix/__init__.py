@@ -14,6 +14,15 @@ ROOT = Path(__file__).resolve().parent.parent
 ABSENT = 77
 
 
+def sources_last() -> None:
+    """Import the package as it is installed: ``python -m`` finds the repository's folder first.
+
+    What is nowhere else (``tests``, ``matrix``) is still found there, and so is the package where
+    it is not installed.
+    """
+    sys.path.sort(key=lambda folder: Path(folder).resolve() == ROOT)
+
+
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """What stands before the first ``--``, and what after it, which is for pytest."""
     own = list(arguments)

@@ -12,6 +12,7 @@ import platform
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
@@ -141,7 +142,8 @@ class Suite:
             cwd=self.tests,
             env={
                 **os.environ,
-                "PYTHONPATH": str(ROOT),
+                # The package as it is installed, and only the rest from here.
+                "PYTHONPATH": os.pathsep.join([sysconfig.get_path("purelib"), str(ROOT)]),
                 "PYTHONHASHSEED": "0",
                 "DATABASE_URL": self.server.url,
                 "DJANGOSUITE_ENGINE": ENGINES[side][self.gis],

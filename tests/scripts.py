@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 # What a program needs to use an engine: settings(ENGINE, ...) from there on.
 SETTINGS = """
-import logging, os, sys
+import logging, os, sys, tests
 logging.basicConfig(level="INFO", format="%(name)s: %(message)s", stream=sys.stdout)
 logging.getLogger("psycopg").setLevel("ERROR")
 

@@ -25,7 +25,7 @@ from django.test import RequestFactory, override_settings
 from django_db_geventpool import registry
 from django_db_geventpool.contrib.monitor import publisher, snapshot, views
 from django_db_geventpool.contrib.monitor.config import MonitorConfig
-from django_db_geventpool.contrib.monitor.group import SILENCE, Group
+from django_db_geventpool.contrib.monitor.group import SILENCE, Group, tidy_up
 from django_db_geventpool.stats import BOUNDS
 
 from .plugin_hub import HUB
@@ -169,6 +169,15 @@ def test_a_group_whose_directory_was_removed_makes_it_again(folder: Path) -> Non
     folder.rmdir()
     group.publish(told(os.getpid(), in_use=1))
     assert total(group).stats.in_use == 1
+
+
+def test_directories_of_groups_that_are_no_more_are_removed(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "old").mkdir()
+    os.utime(tmp_path / "old", (0, 0))
+    (tmp_path / "going").symlink_to(tmp_path / "gone")  # as one that another process removes
+    tidy_up(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["going", "new"]
 
 
 # -- the publisher

@@ -120,6 +120,7 @@ def test_a_driver_that_django_prefers_is_left_alone(tmp_path: Any, name: str) ->
 # -- errors
 
 
+@pytest.mark.session("temporary tables")
 @pytest.mark.parametrize(
     ("statement", "name", "constraint"),
     [
@@ -145,6 +146,7 @@ def test_a_violation_is_raised_as_its_class(
     assert (cause.diag.severity_nonlocalized, cause.cursor.closed) == ("ERROR", True)
 
 
+@pytest.mark.session("temporary tables")
 def test_a_foreign_key_is_told_by_its_class(database: Any) -> None:
     from psycopg2.errors import ForeignKeyViolation
 
@@ -332,6 +334,7 @@ def test_set_isolation_level_leaves_autocommit_whatever_the_level_was(cursor: An
             raw.set_isolation_level(wrong)
 
 
+@pytest.mark.session("the startup parameter 'options' is refused")
 def test_reset_makes_a_connection_what_it_was_when_it_was_new(database: Any) -> None:
     one = database(MAX_CONNS=1, options="-c datestyle=German")
     one.connection.ensure_connection()
@@ -346,6 +349,7 @@ def test_reset_makes_a_connection_what_it_was_when_it_was_new(database: Any) -> 
     raw.rollback()
 
 
+@pytest.mark.session("another of its connections to the server answers")
 def test_a_lost_connection_is_an_operational_error_in_words(database: Any, observer: Any) -> None:
     one = database(MAX_CONNS=1)
     pid = one.query("SELECT pg_backend_pid()")

@@ -15,7 +15,6 @@ import django
 import pytest
 
 from . import plugin_django
-from .scripts import ROOT
 from .test_green import needs
 
 SETTINGS = """
@@ -208,7 +207,7 @@ class Project:
                 **environ,
                 "DATABASE_URL": plugin_django.SERVER.url,
                 "PROJECT_NAME": self.name,
-                "PYTHONPATH": os.pathsep.join([str(self.folder), str(ROOT)]),
+                "PYTHONPATH": os.pathsep.join([str(self.folder), *filter(None, sys.path)]),
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

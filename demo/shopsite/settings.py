@@ -54,6 +54,7 @@ if DEMO_ENGINE.startswith("django_db_geventpool."):
         REUSE_CONNS=DEMO_REUSE_CONNS,
         RELEASE=DEMO_RELEASE,
         MAX_LIFETIME=DEMO_MAX_LIFETIME,
+        LEAK_THRESHOLD=10,
     )
 DATABASES = {
     "default": {

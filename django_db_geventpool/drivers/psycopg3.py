@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Generator
+from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar, cast
 
@@ -15,6 +17,7 @@ from psycopg.pq import TransactionStatus
 
 from ..hubs import Hub
 from . import Canceller, State
+from .libpq import Libpq
 
 OperationalError = psycopg.OperationalError
 CONNECT_OPTIONS: dict[str, Any] = {}
@@ -131,10 +134,33 @@ def discard(connection: Any) -> None:
 
 
 def canceller(connection: Any) -> Canceller:
+    if not psycopg.capabilities.has_cancel_safe():
+        return _old_canceller(connection)
+
     def cancel(hub: Hub, timeout: float) -> None:
-        if psycopg.capabilities.has_cancel_safe():
-            connection.cancel_safe(timeout=timeout)
-        else:  # libpq before 17 knows the blocking way only
-            hub.run_blocking(connection.cancel, timeout)
+        connection.cancel_safe(timeout=timeout)
 
     return cancel
+
+
+def _old_canceller(connection: Any) -> Canceller:
+    """For a libpq before 17, which knows the blocking way only.
+
+    psycopg's C extension would hold the GIL meanwhile, and so stop the whole process for as long as
+    the server does not answer.
+    """
+    pgconn = connection.pgconn
+    if psycopg.pq.__impl__ != "python":
+        return _libpq().canceller(pgconn.pgconn_ptr)
+
+    def cancel(hub: Hub, timeout: float) -> None:
+        hub.run_blocking(connection.cancel, timeout)  # ctypes lets others run
+
+    return cancel
+
+
+@cache
+def _libpq() -> Libpq:
+    extension = sys.modules[psycopg.pq.PGconn.__module__].__file__
+    assert extension is not None
+    return Libpq(extension)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.server
 import json
 import os
@@ -104,20 +105,6 @@ def test_the_table_has_one_aligned_line_for_each_criterion() -> None:
 
 
 # -- the sampler
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[postgres.Server]:
-    """A database of its own, for the site fills it with tables."""
-    import psycopg
-
-    with postgres.server() as server:
-        name = f"loadtests_{os.getpid()}"
-        with psycopg.connect(server.url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        yield replace(server, dbname=name)
-        with psycopg.connect(server.url, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name}")
 
 
 @with_psycopg
@@ -302,15 +289,17 @@ def locust(database_url: str | None, *arguments: str, **environ: str) -> tuple[i
 
 
 @contextlib.contextmanager
-def another_site() -> Iterator[str]:
-    """A web server that is not the demo site."""
-    handler = http.server.SimpleHTTPRequestHandler
+def another_site(folder: Path = ROOT) -> Iterator[str]:
+    """A web server that is not the demo site: it has the files of a folder."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @with_locust

@@ -425,6 +425,8 @@ def test_one_request_is_under_way_at_a_time_and_none_for_ever(show: Any, site: S
     site.answers.clear()
     asked = site.asked_for_figures()
     until(browser, lambda: site.asked_for_figures() == asked + 1)
+    for _ in range(2):
+        browser.find_element(By.ID, "pause").click()  # and on again
     some_seconds(browser, 3)
     assert site.asked_for_figures() == asked + 1
     until(browser, lambda: "No answer for" in text(browser, "#trouble"))
@@ -441,6 +443,8 @@ def test_a_pause_keeps_what_is_shown(show: Any, site: Site) -> None:
     assert button.get_attribute("aria-pressed") == "true"
     asked = site.asked_for_figures()
     site.status = QUIET
+    # As when somebody comes back to the tab.
+    browser.execute_script("document.dispatchEvent(new Event('visibilitychange'))")
     some_seconds(browser)
     assert site.asked_for_figures() == asked and headline(browser).startswith("Exhausted")
     button.click()

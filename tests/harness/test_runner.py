@@ -348,6 +348,8 @@ def test_the_fingerprint_is_that_of_the_sources_and_not_of_the_report(tmp_path: 
         "tests/__pycache__/a",
         "tests/harness/a",
         "tests/servers/a",
+        "tests/docs/a",
+        "docs/start.md",
         "uv.lock",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -358,6 +360,8 @@ def test_the_fingerprint_is_that_of_the_sources_and_not_of_the_report(tmp_path: 
         "tests/__pycache__/a",
         "tests/harness/a",
         "tests/servers/a",
+        "tests/docs/a",
+        "docs/start.md",
         "README.md",
     ):
         (tmp_path / name).write_text("after")

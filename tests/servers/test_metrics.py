@@ -16,6 +16,7 @@ from opentelemetry.semconv._incubating.metrics import db_metrics
 from django_db_geventpool.contrib.opentelemetry import instrument, values
 from django_db_geventpool.stats import BOUNDS, Times
 
+from ..scripts import run
 from ..tasks import spawn, until
 
 STATE = db_attributes.DB_CLIENT_CONNECTION_STATE
@@ -145,6 +146,20 @@ def test_each_reader_of_a_provider_gets_all_of_it(database: Any) -> None:
         (use,) = Collected(reader, one.alias).points("db.client.connection.use_time")
         assert use.count == 1
     provider.shutdown()
+
+
+def test_neither_library_is_imported_unless_a_site_asks_for_it() -> None:
+    output = run(
+        """
+        settings()
+        import sys
+        from django.db import connection
+        connection.ensure_connection()
+        import django_db_geventpool.contrib.monitor.urls
+        print([name for name in sys.modules if name.startswith(("opentelemetry", "prometheus"))])
+        """
+    )
+    assert output.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize("seed", range(50))

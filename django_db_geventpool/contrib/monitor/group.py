@@ -87,7 +87,7 @@ class Group:
         if names:
             self._write(_ENDED, {"names": names, "pools": as_json(sums)})
         for name in dead:
-            (self.folder / name).unlink()
+            (self.folder / name).unlink(missing_ok=True)
 
     def _files(self) -> dict[str, Snapshot]:
         found = {}
@@ -118,12 +118,9 @@ class Group:
 def tidy_up(base: Path) -> None:
     """Remove the directories of groups that are no more."""
     for folder in base.iterdir():
-        if _is_abandoned(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_abandoned(folder: Path) -> bool:
-    return time.time() - folder.stat().st_mtime > _ABANDONED
+        with suppress(FileNotFoundError):  # somebody else has just done so
+            if time.time() - folder.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _file_name(snapshot: Snapshot) -> str:

@@ -41,8 +41,13 @@ async function answer() {
     { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(PATIENCE) });
   // A site whose middleware asks for a login sends to its page.
   if (response.type === "opaqueredirect" || [401, 403].includes(response.status)) throw new LoggedOut();
-  if (!response.ok) throw new Error(`HTTP ${response.status}`);
+  if (!response.ok) throw new Error(`HTTP ${response.status}`, { cause: await words(response) });
   return await response.json();
+}
+
+/** What an answer says itself of what is wrong, if that is meant to be read. */
+async function words(response) {
+  return response.headers.get("Content-Type")?.startsWith("text/plain") ? (await response.text()).trim() : "";
 }
 
 function show() {
@@ -97,8 +102,9 @@ function state() {
   $("trouble").hidden = kind !== "away" && kind !== "login";
   const kept = status ? "the last figures are kept." : "there are no figures yet.";
   const why = trouble?.message.startsWith("HTTP") ? ` but ${trouble.message}` : "";
+  const told = trouble?.cause ? `${trouble.cause} ` : "";
   say($("complaint"), kind === "login" ? `The site does not show them any more; ${kept}`
-    : `No answer${why} for ${duration(Math.floor(silence))}; ${kept}`);
+    : `${told}No answer${why} for ${duration(Math.floor(silence))}; ${kept}`);
   $("login").hidden = kind !== "login";
   if (!$("trouble").hidden) announce(kind, $("complaint").textContent);
 }

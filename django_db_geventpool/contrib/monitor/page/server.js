@@ -25,15 +25,19 @@ export function serverSection() {
       element("div", { className: "block sessions" }, sessions.node)));
   node.setAttribute("aria-label", "On the server");
   function update({ server, pools }) {
-    const counted = sum(Object.values(server.states));
-    const open = sum(pools.flatMap(({ members }) => members.map(({ stats }) => openOf(stats))));
-    const states = Object.entries(server.states).map(([state, count]) => `${number(count)} ${state}`);
-    say(verdict, `${plural(counted, "session")} on the server (${states.join(", ")}; max_connections ` +
-      `${number(server.max_connections)}), ${number(open)} open in the pools: ${difference(counted - open)}.`);
+    say(verdict, server.error ? `The server does not tell of its sessions: ${server.error}` : compared(server, pools));
     charts.update(pastOf(server, pools));
     sessions.update(server.sessions ?? []);
   }
   return { node, update };
+}
+
+function compared(server, pools) {
+  const counted = sum(Object.values(server.states));
+  const open = sum(pools.flatMap(({ members }) => members.map(({ stats }) => openOf(stats))));
+  const states = Object.entries(server.states).map(([state, count]) => `${number(count)} ${state}`);
+  return `${plural(counted, "session")} on the server (${states.join(", ")}; max_connections ` +
+    `${number(server.max_connections)}), ${number(open)} open in the pools: ${difference(counted - open)}.`;
 }
 
 const openOf = ({ in_use, idle, closing }) => in_use + idle + closing;

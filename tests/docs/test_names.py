@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from django_db_geventpool.contrib.metrics import COUNTERS, GAUGES, HISTOGRAMS
 from django_db_geventpool.stats import Why
 
-ROOT = Path(__file__).parent.parent
+from ..scripts import ROOT
 
 
 def test_the_tests_that_the_table_of_hazards_names_exist() -> None:
