@@ -38,7 +38,7 @@ class SiteUnavailable(Exception):
 class Site:
     """A running gunicorn: where it listens, and what it said last."""
 
-    def __init__(self, process: subprocess.Popen[str], bind: str) -> None:
+    def __init__(self, process: subprocess.Popen[str], bind: str, log: IO[str]) -> None:
         host, port = split_bind(bind)
         self.process = process
         self.host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
@@ -46,14 +46,17 @@ class Site:
         self.url = f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{port}"
         self._last_lines: collections.deque[str] = collections.deque(maxlen=TAIL_LINES)
         assert process.stdout is not None
-        self._relay = threading.Thread(target=self._pass_on, args=[process.stdout], daemon=True)
+        self._relay = threading.Thread(
+            target=self._pass_on, args=[process.stdout, log], daemon=True
+        )
         self._relay.start()
 
-    def _pass_on(self, output: IO[str]) -> None:
+    def _pass_on(self, output: IO[str], log: IO[str]) -> None:
         with output:
             for line in output:
                 self._last_lines.append(line)
-                sys.stderr.write(line)
+                log.write(line)
+                log.flush()
 
     def answers(self) -> bool:
         asking = http.client.HTTPConnection(self.host, self.port, timeout=5)
@@ -119,11 +122,12 @@ def free_bind() -> str:
         return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
-def manage(command: str, environ: Mapping[str, str]) -> None:
+def manage(command: str, environ: Mapping[str, str], log: IO[str] | None) -> None:
     manage_py = REPOSITORY / "demo" / "manage.py"
     done = subprocess.run(
         [sys.executable, str(manage_py), *command.split()],
         env=environ,
+        stdout=log,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -133,8 +137,13 @@ def manage(command: str, environ: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def started(database_url: str, bind: str, environ: Mapping[str, str]) -> Iterator[Site]:
-    """Like :func:`site`, for who wants the process too."""
+def started(
+    database_url: str, bind: str, environ: Mapping[str, str], log: IO[str] | None = None
+) -> Iterator[Site]:
+    """Like :func:`site`, for who wants the process too.
+
+    :param log: a file for all that is said; None is our own output.
+    """
     check_free(bind)
     try:
         postgres.check_answers(postgres.parse_url(database_url))
@@ -148,8 +157,8 @@ def started(database_url: str, bind: str, environ: Mapping[str, str]) -> Iterato
         "DEMO_ENDS_WITH_STDIN": "yes",
         "DJANGO_SETTINGS_MODULE": "demo.shopsite.settings",
     }
-    manage("migrate --verbosity 0", environ)
-    manage("seed", environ)
+    manage("migrate --verbosity 0", environ, log)
+    manage("seed", environ, log)
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "-c", "demo/gunicorn.conf.py", "demo.shopsite.wsgi"],
         cwd=REPOSITORY,
@@ -160,7 +169,7 @@ def started(database_url: str, bind: str, environ: Mapping[str, str]) -> Iterato
         text=True,
         start_new_session=True,  # a Ctrl-C is for us; we then end gunicorn in order
     )
-    site = Site(process, bind)
+    site = Site(process, bind, log or sys.stderr)
     try:
         site.wait_until_it_answers()
         yield site

@@ -1,5 +1,7 @@
 """``python -m loadtests``: a server, the demo site on it, and Locust, all ended again.
 
+With names first, ``python -m loadtests NAME ...``, scenarios are played: see ``_command.py``.
+
 The exit code is Locust's: 0 the verdict is passed, 1 it is FAILED, 2 there was nothing to test.
 """
 
@@ -14,6 +16,7 @@ import sys
 from pathlib import Path
 
 from demo import run
+from loadtests import _command
 from matrix import postgres, unwind_on_sigterm
 
 DEFAULTS = ["--headless", "--only-summary", "-u", "100", "-r", "50", "-t", "30s"]
@@ -58,10 +61,16 @@ def locust(host: str, database_url: str, arguments: list[str]) -> int:
 
 
 def main(arguments: list[str]) -> int:
+    unwind_on_sigterm()
+    names, rest = _command.names_in(arguments)
+    if names:
+        try:
+            return _command.main(names, rest)
+        except KeyboardInterrupt:
+            return 130
     options, for_locust = parse(arguments)
     if options.json:
         for_locust += ["--verdict-json", options.json]
-    unwind_on_sigterm()
     try:
         with postgres.server() as server:
             print(f"PostgreSQL ({server.origin}) at {server.host}:{server.port}", flush=True)

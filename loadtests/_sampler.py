@@ -2,31 +2,33 @@
 
 A process of its own, because whoever makes the load is too busy to look in time::
 
-    python -m loadtests._sampler APPLICATION_NAME_PREFIX REUSE_CONNS
+    python -m loadtests._sampler [--series] [--outages] APPLICATION_NAME_PREFIX REUSE_CONNS
 
 It reads ``DATABASE_URL``, prints ``sampling`` after the first sample, and goes on until its
 standard input closes. Then it lets the site cool down, prints what it saw as one line of JSON (a
 ``Sampling``), and ends. It sees the state of sessions of its own role, or, as a member of
 ``pg_read_all_stats``, of all.
+
+``--series`` adds what was in each second; with ``--outages`` a server that goes is expected to come
+back. The clients of the PgBouncer that ``PGBOUNCER_URL`` names are counted, too.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import dataclasses
 import json
 import math
 import os
 import select
-import statistics
 import sys
 import time
-from collections.abc import Iterable
 from typing import Any, Callable
 
 import psycopg
 
-from loadtests._judge import Sampling, Sessions
+from loadtests._tally import Record
 
 INTERVAL = 0.05
 #: Seconds that the site may take until its surplus of connections is closed.
@@ -73,42 +75,6 @@ def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
     )
 
 
-class Record:
-    """What was seen up to now."""
-
-    def __init__(self) -> None:
-        self._times: list[float] = []
-        self._peak: dict[str, Sessions] = {}
-        self._last: dict[str, Sessions] = {}
-
-    def add(self, rows: Iterable[tuple[Any, ...]], seconds: float) -> None:
-        """:param seconds: when the rows were read, on a clock that only goes forward."""
-        self._times.append(seconds)
-        self._last = {name: Sessions(*counts) for name, *counts in rows}
-        for name, sessions in self._last.items():
-            self._peak[name] = highest(self._peak.get(name, sessions), sessions)
-
-    def is_cool(self, reuse_conns: int) -> bool:
-        """Nobody works, and only what the pool may keep is open."""
-        return all(seen.idle == seen.total <= reuse_conns for seen in self._last.values())
-
-    def report(self, error: str | None) -> Sampling:
-        gaps = [(b - a) * 1000 for a, b in zip(self._times, self._times[1:])] or [0.0]
-        return Sampling(
-            samples=len(self._times),
-            median_ms=round(statistics.median(gaps), 1),
-            longest_gap_ms=round(max(gaps), 1),
-            peak=self._peak,
-            last=self._last,
-            error=error,
-        )
-
-
-def highest(one: Sessions, other: Sessions) -> Sessions:
-    """The higher count of each state."""
-    return Sessions(*map(max, dataclasses.astuple(one), dataclasses.astuple(other)))
-
-
 def watch(sample: Callable[[], None]) -> None:
     """Sample until standard input closes."""
     due = time.monotonic()
@@ -136,23 +102,81 @@ def say(line: str) -> None:
         os.write(sys.stdout.fileno(), f"{line}\n".encode())
 
 
-def main(prefix: str, reuse_conns: int) -> None:
-    record, error = Record(), None
+class Sampler:
+    """Asks the server, and PgBouncer where there is one."""
+
+    def __init__(self, prefix: str, *, series: bool, outages: bool) -> None:
+        self._prefix = prefix
+        self._with_series, self._through_outages = series, outages
+        self._pgbouncer = os.environ.get("PGBOUNCER_URL")
+        self._stack = contextlib.ExitStack()
+        self._server: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._console: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._away_since: float | None = None
+        self.outages: list[tuple[float, float]] = []
+        self.record = Record()
+
+    def sample(self) -> None:
+        """:raises psycopg.Error: if the server does not answer, unless that is expected."""
+        try:
+            self._sample()
+        except psycopg.Error:
+            if not self._through_outages:
+                raise
+            self._away_since = self._away_since or time.time()
+            self.close()
+
+    def _sample(self) -> None:
+        if self._server is None:
+            self._server = self._stack.enter_context(connect(os.environ["DATABASE_URL"]))
+            if self._pgbouncer:
+                self._console = self._stack.enter_context(connect(self._pgbouncer))
+                self._console.prepare_threshold = None  # it has simple queries only
+        self.record.add(
+            self._server.execute(QUERY, [self._prefix]).fetchall(),
+            time.monotonic(),
+        )
+        if self._with_series:
+            clients = 0 if self._console is None else clients_of(self._console)
+            self.record.add_to_series(int(time.time()), clients)
+        if self._away_since is not None:
+            self.outages.append((self._away_since, time.time()))
+            self._away_since = None
+
+    def close(self) -> None:
+        self._server = self._console = None
+        with contextlib.suppress(psycopg.Error):
+            self._stack.close()
+
+
+def clients_of(console: psycopg.Connection[tuple[Any, ...]]) -> int:
+    """How many are connected, whether served or waiting; not counting who asks.
+
+    https://www.pgbouncer.org/usage.html#show-pools
+    """
+    rows = console.execute("SHOW POOLS").fetchall()
+    return sum(active + waiting for name, _, active, waiting, *_ in rows if name != "pgbouncer")
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m loadtests._sampler")
+    parser.add_argument("prefix")
+    parser.add_argument("reuse_conns", type=int)
+    parser.add_argument("--series", action="store_true")
+    parser.add_argument("--outages", action="store_true")
+    options = parser.parse_args(arguments)
+    sampler, error = Sampler(options.prefix, series=options.series, outages=options.outages), None
     try:
-        with connect(os.environ["DATABASE_URL"]) as connection:
-
-            def sample() -> None:
-                rows = connection.execute(QUERY, [prefix]).fetchall()
-                record.add(rows, time.monotonic())
-
-            sample()
-            say("sampling")
-            watch(sample)
-            cool_down(sample, lambda: record.is_cool(reuse_conns))
+        sampler.sample()
+        say("sampling")
+        watch(sampler.sample)
+        cool_down(sampler.sample, lambda: sampler.record.is_cool(options.reuse_conns))
     except psycopg.Error as problem:
         error = str(problem).splitlines()[0]
-    say(json.dumps(dataclasses.asdict(record.report(error))))
+    finally:
+        sampler.close()
+    say(json.dumps(dataclasses.asdict(sampler.record.report(error, sampler.outages))))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1:])

@@ -6,8 +6,6 @@ Only the process that leads takes part, the master or the only one; workers just
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import threading
 import time
@@ -19,11 +17,11 @@ from locust.env import Environment
 from locust.runners import WorkerRunner
 
 from loadtests import _inputs, _options
-from loadtests._judge import Limits, Load, Sampling, Sessions, judge, summary, table
+from loadtests._judge import Limits, Load, Sampling, judge, summary, table
 from loadtests._pool_tab import PoolTab
+from loadtests._sampling import SamplerProcess
 from matrix import postgres
 
-ROOT = Path(__file__).resolve().parent.parent
 #: Seconds for the workers of ``--processes`` to report to their master.
 WORKERS_TIMEOUT = 10.0
 
@@ -67,34 +65,6 @@ def dismiss_workers(environment: Environment) -> None:
             break
         time.sleep(0.1)
     runner.quit()
-
-
-class SamplerProcess:
-    """The sampler, from before the first request to after the cool-down."""
-
-    def __init__(self, database: postgres.Server, prefix: str, reuse_conns: int) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "loadtests._sampler", prefix, str(reuse_conns)],
-            cwd=ROOT,
-            env={**os.environ, "DATABASE_URL": database.url},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # a Ctrl-C must not end it before it has reported
-        )
-        assert self._process.stdout is not None
-        self._first_line = self._process.stdout.readline()
-
-    def finish(self) -> Sampling:
-        """Wait for the cool-down and take the report."""
-        lines = (self._first_line + self._process.communicate()[0]).splitlines()
-        try:
-            report = json.loads(lines[-1])
-            for sample in ("peak", "last"):
-                report[sample] = {name: Sessions(**seen) for name, seen in report[sample].items()}
-            return Sampling(**report)
-        except (IndexError, ValueError):
-            return Sampling(error=f"the sampler died (exit code {self._process.returncode})")
 
 
 class Test(NamedTuple):

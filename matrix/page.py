@@ -1,19 +1,14 @@
-"""The report as one HTML file that loads nothing: all is in it, its style and script too.
-
-Whatever comes from a run is escaped, and if that were forgotten somewhere, the page's policy lets
-no other script run than its own.
-"""
+"""The report as one HTML file. Whatever comes from a run is escaped."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from html import escape
 from pathlib import Path
 
+from .document import document
 from .layout import core, more
-from .markup import SHAPES, css, details_id, duration, facts, linked, sign, symbol
+from .markup import css, details_id, duration, facts, linked, sign
 from .record import MAY_FAIL, NOT_RUN, Record
 from .results import FAILED, PASSED, SKIPPED
 from .squares import details, table
@@ -23,26 +18,8 @@ _WORDS = {MAY_FAIL: "failed, and may"}
 
 
 def page(record: Record) -> str:
-    style, script = (_HERE / "page.css").read_text("utf-8"), (_HERE / "page.js").read_text("utf-8")
-    policy = (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
     tables = [core(record.candidates), more(record.candidates)]
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{_headline(record)} · django-db-geventpool</title>
-<link rel="icon" href="data:,">
-<style>{style}</style>
-</head>
-<body>
-<svg class="hidden" aria-hidden="true">{"".join(symbol(status) for status in SHAPES)}</svg>
-<header>
+    body = f"""<header>
 <p class="name">django-db-geventpool, the matrix</p>
 <h1>{_headline(record)}</h1>
 {_counts(record)}
@@ -55,15 +32,8 @@ def page(record: Record) -> str:
 {_skipped_tests(record)}
 {_excluded(record)}
 </main>
-{"".join(details(record, cell) for cell in record.cells)}
-<script>{script}</script>
-</body>
-</html>
-"""
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+{"".join(details(record, cell) for cell in record.cells)}"""
+    return document(_headline(record), body, _HERE / "page.css", _HERE / "page.js")
 
 
 def _headline(record: Record) -> str:

@@ -64,6 +64,8 @@ class PgBouncer(processes.Daemon):
             "auth_user": behind.user,
             "admin_users": behind.user,
         }
+        if os.environ.get("PGBOUNCER_POOL_SIZE"):
+            settings["default_pool_size"] = os.environ["PGBOUNCER_POOL_SIZE"]
         database = f"host=127.0.0.1 port={behind.port} connect_query='{CONNECT_QUERY}'"
         lines = ["[databases]", f"* = {database}", "[pgbouncer]"]
         lines += [f"{key} = {value}" for key, value in settings.items()]

@@ -1,68 +1,20 @@
 """Outages at will: a proxy before the server, and a server that can be restarted.
 
-Both are processes of their own, ``tests.proxy`` and ``tests.server``, which say what they can do.
+Both are processes of their own: ``matrix.proxy`` and ``matrix.restartable`` say what they can do.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import select
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from matrix.program import Program
+
 from . import plugin_django
 from .tasks import until
-
-ROOT = Path(__file__).parent.parent
-
-
-class Program:
-    """A program that answers each line with a line, and ends when nobody holds its input.
-
-    A call blocks the hub until the answer is there, so that no greenlet runs in between.
-    """
-
-    def __init__(self, *command: str) -> None:
-        theirs, commands = os.pipe()
-        answers, theirs_too = os.pipe()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            cwd=ROOT,
-            stdin=theirs,
-            stdout=theirs_too,
-            start_new_session=True,  # a Ctrl-C is for us
-        )
-        os.close(theirs)
-        os.close(theirs_too)
-        # Plain files, which no hub has patched.
-        self._commands = io.FileIO(commands, "wb")
-        self._answers = io.BufferedReader(io.FileIO(answers, "rb"))
-
-    def read(self) -> str:
-        return self._answers.readline().decode()
-
-    def has_answered(self) -> bool:
-        return bool(select.select([self._answers], [], [], 0)[0])
-
-    def begin(self, *words: object) -> None:
-        self._commands.write((" ".join(map(str, words)) + "\n").encode())
-
-    def tell(self, *words: object) -> str:
-        self.begin(*words)
-        return self.read()
-
-    def end(self) -> int:
-        """Its exit code."""
-        self._commands.close()
-        self._answers.close()
-        return self._process.wait(30)
 
 
 class Counts(NamedTuple):
@@ -75,11 +27,11 @@ class Counts(NamedTuple):
 
 
 class Proxy:
-    """See ``tests.proxy``. Each call returns when it has taken effect there."""
+    """See ``matrix.proxy``. Each call returns when it has taken effect there."""
 
     def __init__(self) -> None:
         server = plugin_django.SERVER
-        self._program = Program("tests.proxy", server.host, str(server.port))
+        self._program = Program("matrix.proxy", server.host, str(server.port))
         self.port = int(self._program.read())
 
     @property
@@ -130,10 +82,10 @@ def proxy(database: Any) -> Iterator[Proxy]:
 
 
 class RestartableServer:
-    """See ``tests.server``."""
+    """See ``matrix.restartable``."""
 
     def __init__(self) -> None:
-        self._program = Program("tests.server")
+        self._program = Program("matrix.restartable")
         self._port, self._password = self._program.read().split()
 
     @property

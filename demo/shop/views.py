@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import functools
 import io
@@ -11,8 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import django
+import gevent
 from django.conf import settings
-from django.db import Error, connection
+from django.db import Error, connection, transaction
 from django.db.backends.postgresql.psycopg_any import is_psycopg3
 from django.db.models import Count, F
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
@@ -48,14 +50,14 @@ def json_errors(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
     return answer
 
 
-def seconds(request: HttpRequest, default: float) -> float:
-    given = request.GET.get("seconds", default)
+def seconds(request: HttpRequest, default: float, field: str = "seconds") -> float:
+    given = request.GET.get(field, default)
     try:
         value = float(given)
     except ValueError:
         value = -1.0
     if not 0 <= value <= MAX_SECONDS:
-        raise BadInput(f"seconds is {given!r}; accepted is a number from 0 to {MAX_SECONDS:g}.")
+        raise BadInput(f"{field} is {given!r}; accepted is a number from 0 to {MAX_SECONDS:g}.")
     return value
 
 
@@ -109,6 +111,7 @@ def about_site() -> dict[str, object]:
         "driver": driver(),
         "max_conns": settings.DEMO_MAX_CONNS,
         "reuse_conns": settings.DEMO_REUSE_CONNS,
+        "release": settings.DEMO_RELEASE,
         "workers": settings.DEMO_WORKERS,
         "application_name": settings.DEMO_APPLICATION_NAME,
     }
@@ -160,20 +163,29 @@ def orders(request: HttpRequest) -> HttpResponse:
 
 @json_errors
 def slow(request: HttpRequest) -> HttpResponse:
-    """Holds a connection, which works."""
+    """Holds a connection, which works; for *limit* seconds at most, if they are given."""
     asked = seconds(request, 0.2)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_sleep(%s)", [asked])
+    limit = seconds(request, MAX_SECONDS, "limit") if "limit" in request.GET else None
+    try:
+        with gevent.Timeout(limit), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(%s)", [asked])
+    except gevent.Timeout:  # in mid-query: the pool has to see to that session
+        return JsonResponse({"error": f"not done within {limit:g} seconds"}, status=504)
     return JsonResponse({"seconds": asked})
 
 
 @json_errors
 def wait(request: HttpRequest) -> HttpResponse:
-    """Holds a connection, which idles: from the first query on, until the request ends."""
+    """Holds a connection, which idles: from the first query on, until the request ends.
+
+    With ``atomic`` within a transaction, which no RELEASE ends earlier.
+    """
     asked = seconds(request, 0.1)
-    before = Product.objects.count()
-    time.sleep(asked)
-    return JsonResponse({"seconds": asked, "before": before, "after": Product.objects.count()})
+    with transaction.atomic() if "atomic" in request.GET else contextlib.nullcontext():
+        before = Product.objects.count()
+        time.sleep(asked)
+        after = Product.objects.count()
+    return JsonResponse({"seconds": asked, "before": before, "after": after})
 
 
 def fail(request: HttpRequest) -> HttpResponse:

@@ -35,7 +35,11 @@ def database_server() -> Server:
 DEMO_ENGINE = os.environ.get("DEMO_ENGINE", "django_db_geventpool.backends.postgresql_psycopg")
 DEMO_MAX_CONNS = whole_number("DEMO_MAX_CONNS", 8)
 DEMO_REUSE_CONNS = whole_number("DEMO_REUSE_CONNS", min(4, DEMO_MAX_CONNS), least=0)
+DEMO_RELEASE = os.environ.get("DEMO_RELEASE", "request")
+DEMO_MAX_LIFETIME = whole_number("DEMO_MAX_LIFETIME", 3600)
 DEMO_WORKERS = whole_number("DEMO_WORKERS", 2)
+#: Whether DATABASE_URL names a PgBouncer in transaction mode.
+DEMO_PGBOUNCER = bool(os.environ.get("DEMO_PGBOUNCER"))
 #: What the sessions on the server are called, followed by the pid of the worker they belong to.
 DEMO_APPLICATION_NAME = "shop-"
 
@@ -45,8 +49,21 @@ OPTIONS: dict[str, object] = {
     "application_name": f"{DEMO_APPLICATION_NAME}{os.getpid()}",
 }
 if DEMO_ENGINE.startswith("django_db_geventpool."):
-    OPTIONS.update(MAX_CONNS=DEMO_MAX_CONNS, REUSE_CONNS=DEMO_REUSE_CONNS, LEAK_THRESHOLD=10)
-DATABASES = {"default": {"ENGINE": DEMO_ENGINE, **SERVER.django, "OPTIONS": OPTIONS}}
+    OPTIONS.update(
+        MAX_CONNS=DEMO_MAX_CONNS,
+        REUSE_CONNS=DEMO_REUSE_CONNS,
+        RELEASE=DEMO_RELEASE,
+        MAX_LIFETIME=DEMO_MAX_LIFETIME,
+        LEAK_THRESHOLD=10,
+    )
+DATABASES = {
+    "default": {
+        "ENGINE": DEMO_ENGINE,
+        **SERVER.django,
+        "DISABLE_SERVER_SIDE_CURSORS": DEMO_PGBOUNCER,
+        "OPTIONS": OPTIONS,
+    }
+}
 
 DJANGO_DB_GEVENTPOOL = {"ACCESS": "anyone"}  # /pool/ shows the pools: of a demo, to everybody
 

@@ -24,7 +24,7 @@ from matrix.cells import cells
 
 COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 DOCKERFILES = ("matrix/Dockerfile", "matrix/pgbouncer.Dockerfile")
-PROFILES = ("", "load", "pgbouncer", "postgis")
+PROFILES = ("", "load", "pgbouncer", "postgis", "scenario")
 REQUIRED = os.environ.get("REQUIRE_CONTAINERS", "") not in ("", "0")
 CELL = "py313-django52-psycopg3"
 
@@ -247,12 +247,16 @@ class Project:
         }
 
     def __call__(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        arguments = ("docker", "compose", "--profile", "load", *arguments)
+        profiles = ("--profile", "load", "--profile", "scenario")
+        arguments = ("docker", "compose", *profiles, *arguments)
         return command(*arguments, environ={**self.environ, **environ})
 
-    def load(self, **environ: str) -> tuple[int, str]:
+    def load(
+        self, master: str = "locust", worker: str = "worker", **environ: str
+    ) -> tuple[int, str]:
         """The exit code, and what the master says of it last."""
-        done = self("up", "--abort-on-container-exit", "--exit-code-from", "locust", **environ)
+        options = ("--abort-on-container-exit", "--exit-code-from", master)
+        done = self("up", *options, master, worker, **environ)
         verdicts = re.findall(r"VERDICT: .*", done.stdout)
         assert len(verdicts) == 1, done.stdout + done.stderr
         return done.returncode, verdicts[0]
@@ -282,6 +286,10 @@ class TestCompose:
         # Generous, for other tests may run on this machine.
         options = {"LOAD_OPTIONS": "-u 40 -r 40 -t 8s --max-p95 20000", "LOCUST_WORKERS": "2"}
         assert project.load(**options) == (0, "VERDICT: passed")
+
+    def test_a_scenario_with_the_load_of_two_workers_is_exit_code_0(self, project: Project) -> None:
+        played = project.load("scenario", "scenario-worker", SCENARIO="mixed", LOCUST_WORKERS="2")
+        assert played == (0, "VERDICT: passed")
 
     def test_a_load_that_an_engine_without_a_pool_fails_is_exit_code_1(
         self, project: Project

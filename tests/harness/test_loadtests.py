@@ -21,6 +21,7 @@ import pytest
 
 from loadtests._judge import Limits, Load, Sampling, Sessions, judge, summary, table
 from matrix import ROOT, postgres
+from matrix.program import Program
 
 MISSING = [name for name in ("locust", "gunicorn", "psycopg") if find_spec(name) is None]
 with_locust = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
@@ -108,7 +109,7 @@ def test_the_table_has_one_aligned_line_for_each_criterion() -> None:
 
 @with_psycopg
 def test_the_record_keeps_the_peak_of_each_state_and_knows_when_it_is_cool() -> None:
-    from loadtests._sampler import Record
+    from loadtests._tally import Record
 
     record = Record()
     record.add([("shop-1", 5, 1, 4, 0)], 10.0)
@@ -124,11 +125,11 @@ def test_the_record_keeps_the_peak_of_each_state_and_knows_when_it_is_cool() -> 
     assert (report.samples, report.median_ms, report.longest_gap_ms) == (3, 50.0, 60.0)
 
 
-def start_sampler(database: postgres.Server) -> subprocess.Popen[str]:
+def start_sampler(database: postgres.Server, *flags: str, **environ: str) -> subprocess.Popen[str]:
     sampler = subprocess.Popen(
-        [sys.executable, "-m", "loadtests._sampler", "shop-", "4"],
+        [sys.executable, "-m", "loadtests._sampler", "shop-", "4", *flags],
         cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": database.url},
+        env={**os.environ, "DATABASE_URL": database.url, **environ},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -180,6 +181,92 @@ def test_the_sampler_reports_what_it_saw_before_it_lost_the_server(
         report = json.loads(sampler.communicate(timeout=30)[0])
     assert report["samples"] > 2
     assert report["error"]
+
+
+def moments(report: dict[str, Any]) -> list[dict[str, Any]]:
+    return sorted(report["series"], key=lambda moment: moment["at"])
+
+
+@with_psycopg
+def test_with_series_the_sampler_tells_the_highest_counts_of_each_second(
+    database: postgres.Server,
+) -> None:
+    import psycopg
+
+    with start_sampler(database, "--series") as sampler:
+        with psycopg.connect(database.url, application_name="shop-1") as one:
+            one.execute("SELECT 1")  # stays in a transaction
+            with psycopg.connect(database.url, application_name="shop-2"):
+                time.sleep(0.5)
+        report = json.loads(sampler.communicate(timeout=30)[0])
+    seen = [(each["total"], each["most"], each["in_transaction"]) for each in moments(report)]
+    assert (2, 1, 1) in seen
+    assert len({each["at"] for each in report["series"]}) == len(report["series"])
+    assert report["outages"] == []
+
+
+@with_psycopg
+def test_with_outages_the_sampler_goes_on_when_the_server_is_back() -> None:
+    with contextlib.ExitStack() as stack:
+        program = Program("matrix.restartable")
+        stack.callback(program.end)
+        port, password = program.read().split()
+        server = postgres.Server("127.0.0.1", int(port), "postgres", password, "postgres", "own")
+        sampler = stack.enter_context(start_sampler(server, "--outages"))
+        time.sleep(0.5)
+        program.tell("fast")
+        time.sleep(1.0)
+        report = json.loads(sampler.communicate(timeout=30)[0])
+    assert report["error"] is None
+    ((begin, end),) = report["outages"]
+    assert begin < end
+    assert report["samples"] > 20
+
+
+@with_psycopg
+def test_the_sampler_counts_the_clients_of_a_pgbouncer(database: postgres.Server) -> None:
+    import psycopg
+
+    with contextlib.ExitStack() as stack:
+        try:
+            front = stack.enter_context(postgres.pgbouncer(database, {"PGBOUNCER_POOL_SIZE": "1"}))
+        except postgres.ServerAbsent as absent:
+            pytest.fail(str(absent)) if os.environ.get("CI") else pytest.skip(str(absent))
+        console = replace(front, dbname="pgbouncer")
+        sampler = stack.enter_context(
+            start_sampler(database, "--series", PGBOUNCER_URL=console.url)
+        )
+        for _ in range(2):
+            client = stack.enter_context(psycopg.connect(front.url, autocommit=True))
+            client.execute("SELECT 1", prepare=False)
+        time.sleep(0.5)
+        report = json.loads(sampler.communicate(timeout=30)[0])
+    assert report["error"] is None
+    assert max(each["clients"] for each in report["series"]) == 2
+    assert report["samples"] > 10  # psycopg would prepare what is asked often
+
+
+# -- scenarios
+
+
+@with_locust
+def test_locust_finds_the_visitors_of_the_shop_in_the_folder_and_no_scenario() -> None:
+    code, lines = locust(None, "--list")
+    assert code == 0
+    found = {line.strip() for line in lines if line.startswith(" ")}
+    assert found == {"Analyst", "Browser", "Buyer", "Payer", "Stumbler"}
+
+
+@with_locust
+def test_every_visitor_that_a_scenario_names_exists() -> None:
+    """In a process of its own, for Locust patches the one that imports it."""
+    program = (
+        "from loadtests import _visitors, scenarios\n"
+        "for name in scenarios.NAMES:\n"
+        "    for visitor in scenarios.load(name).visitors:\n"
+        "        assert issubclass(getattr(_visitors, visitor), _visitors.Visitor)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
 
 
 # -- bad inputs

@@ -1,4 +1,4 @@
-"""A PostgreSQL of its own that can be restarted: ``python -m tests.server``.
+"""A PostgreSQL of its own that can be restarted: ``python -m matrix.restartable``.
 
 It prints its port and password, and restarts for each line of standard input: ``fast`` ends all
 sessions in order, ``immediate`` as a crash does. It answers with its port when it serves again,
@@ -10,7 +10,8 @@ from __future__ import annotations
 import signal
 import sys
 
-from matrix.embedded import EmbeddedServer, Failed
+from .embedded import EmbeddedServer
+from .processes import Failed
 
 #: https://www.postgresql.org/docs/current/server-shutdown.html
 SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}

@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a PostgreSQL server, for tests of outages: ``python -m tests.proxy``.
+"""A TCP proxy in front of a PostgreSQL server, for outages at will: ``python -m matrix.proxy``.
 
 A process of its own, so that neither a blocked hub nor a patched socket module can hold it up. It
 reads one command to a line from standard input, and answers each with a line of JSON once it has
