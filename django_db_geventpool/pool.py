@@ -190,9 +190,12 @@ class Pool(Slots):
         with self._lock:
             return self._stats()
 
-    def holders(self) -> list[Holder]:
-        """Who holds a connection now; whoever has held one for longest comes first."""
-        return [holder for _, holder in self._leaks.holders()]
+    def holders(self, stacks: int | None = None) -> list[Holder]:
+        """Who holds a connection now; whoever has held one for longest comes first.
+
+        :param stacks: of how many of them to tell where they are; of all, if None.
+        """
+        return [holder for _, holder in self._leaks.holders(stacks)]
 
     def loans(self) -> list[Loan]:
         """What is lent now, but for what is on its way, there or back."""

@@ -199,7 +199,7 @@ class Slots:
             opening=self._opening,
             closing=self._closing,
             waiting=len(self._waiting),
-            checkouts=uses.count + len(self._held),
+            checkouts=uses.count + len(self._held) + counts.discards[Why.GONE],
             timeouts=counts.timeouts,
             failed_connects=counts.failed_connects,
             reclaims=counts.reclaims,

@@ -54,7 +54,8 @@ class PoolStats:
     """Callers without a connection."""
 
     checkouts: int = 0
-    """How often a connection was lent, since the pool was made, but for such as were gone then."""
+    """How often a connection was lent, since the pool was made. One that the server turned out to
+    have ended is lent, too, for a moment."""
 
     timeouts: int = 0
     """How many callers got a PoolTimeout."""
@@ -124,6 +125,9 @@ class Why:
     """Its slot was needed for a connection with other settings."""
     CLOSED = "closed"
     """The pool was closed, or told to drop what was idle."""
+
+
+REASONS = tuple(value for name, value in vars(Why).items() if name.isupper())
 
 
 class Times:

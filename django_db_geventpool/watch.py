@@ -70,16 +70,20 @@ class LeakWatch:
         if self._threshold is not None and not self._is_set:
             self._set(self._threshold)
 
-    def holders(self) -> list[tuple[Session, Holder]]:
-        """Whoever has held a connection for longest comes first."""
+    def holders(self, stacks: int | None = None) -> list[tuple[Session, Holder]]:
+        """Whoever has held a connection for longest comes first; so many of them with a stack."""
         pool = self._pool()
         loans = [] if pool is None else pool.loans()
         loans.sort(key=lambda loan: -loan[2])
-        return [(session, self._holder(forget, seconds)) for session, forget, seconds in loans]
+        most = len(loans) if stacks is None else stacks
+        return [
+            (session, self._holder(forget, seconds, shows_where=place < most))
+            for place, (session, forget, seconds) in enumerate(loans)
+        ]
 
-    def _holder(self, forget: Callable[[Any], object], seconds: float) -> Holder:
+    def _holder(self, forget: Callable[[Any], object], seconds: float, shows_where: bool) -> Holder:
         owner = self._hub.owner(forget)
-        frame = None if self._threshold is None else owner.frame
+        frame = owner.frame if shows_where and self._threshold is not None else None
         return Holder(
             seconds=seconds,
             name=owner.name,

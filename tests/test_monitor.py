@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import os
-import subprocess
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -39,14 +41,6 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ended_pid() -> int:
-    """Of a process that is no more."""
-    with subprocess.Popen([sys.executable, "-c", ""]) as process:
-        pass
-    return process.pid
-
-
-@pytest.fixture
 def monitored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """As in a process that has just included the URLs; the directory of its group."""
     monkeypatch.setattr(publisher, "_config", None)
@@ -54,86 +48,109 @@ def monitored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(registry, "_watchers", [])
     with override_settings(DJANGO_DB_GEVENTPOOL={"GROUP_DIR": folder, "ACCESS": "anyone"}):
         yield folder
+    for each in publisher._publishers.values():
+        each.leave()
     request_started.disconnect(dispatch_uid="django_db_geventpool.watch")
 
 
-def told(pid: int, at: float | None = None, host: str = os.uname().nodename, **stats: Any) -> Any:
-    """A snapshot of a process with one pool."""
-    times = {"counts": [1] + [0] * len(BOUNDS), "total": 0.5}
-    numbers = dict.fromkeys(("size", "idle", "in_use", "opening", "closing", "waiting"), 0)
-    stats = {**numbers, "wait_time": times, "discards": {"idle": 1}, **stats}
-    pool = {"reuse_conns": 2, "min_conns": 1, "stats": stats, "holders": [], "samples": []}
-    at = time.time() if at is None else at
-    return {"host": host, "pid": pid, "started": at, "at": at, "pools": {"default": pool}}
+Join = Callable[[str], Group]
+
+
+@pytest.fixture
+def join(folder: Path) -> Iterator[Join]:
+    """Join the group as a process of that name, which lives until the test ends."""
+    joined = []
+
+    def join_(name: str) -> Group:
+        joined.append(Group(folder, name))
+        return joined[-1]
+
+    yield join_
+    for group in joined:
+        group.leave()
+
+
+class Process:
+    """As if it were one of its own: it has a pool, and a lock for as long as it lives."""
+
+    def __init__(self, join: Join, name: str, **stats: Any) -> None:
+        self.group = join(name)
+        self.name = name
+        self.publish(**stats)
+
+    def publish(self, at: float = 0.0, **stats: Any) -> None:
+        times = {"counts": [1] + [0] * len(BOUNDS), "total": 0.5}
+        numbers = dict.fromkeys(("size", "idle", "in_use", "opening", "closing", "waiting"), 0)
+        stats = {**numbers, "wait_time": times, "discards": {"idle": 1}, **stats}
+        pool = {"reuse_conns": 2, "min_conns": 1, "stats": stats, "holders": [], "samples": []}
+        self.group.publish({"name": self.name, "at": at, "pools": {"default": pool}})
+
+    def end(self) -> None:
+        self.group.leave()
 
 
 def total(group: Group) -> Any:
-    """Of the only pool, over all processes."""
+    """Of the only pool, over all processes but the one that reads."""
     return group.read().totals()["default"]
 
 
 # -- the group
 
 
-def test_the_processes_of_a_group_are_added_up(folder: Path) -> None:
-    group = Group(folder)
-    group.publish(told(os.getpid(), size=4, in_use=3, checkouts=10))
-    group.publish(told(os.getppid(), size=4, in_use=4, waiting=2, checkouts=5))
-    assert [each["pid"] for each in group.read().living] == [os.getpid(), os.getppid()]
-    sums = total(group)
+def test_the_processes_of_a_group_are_added_up(join: Join) -> None:
+    reader = join("reader")
+    Process(join, "first", size=4, in_use=3, checkouts=10)
+    Process(join, "second", size=4, in_use=4, waiting=2, checkouts=5)
+    assert {each["name"] for each in reader.read().living} == {"first", "second"}
+    sums = total(reader)
     assert (sums.stats.size, sums.stats.in_use, sums.stats.waiting) == (8, 7, 2)
     assert (sums.stats.checkouts, sums.stats.discards) == (15, {"idle": 2})
     assert (sums.stats.wait_time.counts[0], sums.stats.wait_time.total) == (2, 1.0)
     assert (sums.idle_max, sums.idle_min) == (4, 2)
 
 
-def test_what_an_ended_process_has_counted_stays_and_what_it_had_does_not(
-    folder: Path, ended_pid: int
-) -> None:
-    group = Group(folder)
-    group.publish(told(ended_pid, size=4, in_use=3, waiting=9, checkouts=10))
-    assert group.read().living == []
-    sums = total(group)
+def test_what_an_ended_process_has_counted_stays_and_what_it_had_does_not(join: Join) -> None:
+    reader = join("reader")
+    Process(join, "first", size=4, in_use=3, waiting=9, checkouts=10).end()
+    assert reader.read().living == []
+    sums = total(reader)
     assert (sums.stats.size, sums.stats.in_use, sums.stats.waiting, sums.idle_max) == (0, 0, 0, 0)
     assert (sums.stats.checkouts, sums.stats.wait_time.count) == (10, 1)
 
 
-def test_the_next_process_clears_up_after_those_that_have_ended(
-    folder: Path, ended_pid: int
-) -> None:
-    first = Group(folder)
+def test_the_next_process_clears_up_after_those_that_have_ended(join: Join, folder: Path) -> None:
+    Process(join, "living", checkouts=5)
     for number in range(3):
-        first.publish(told(ended_pid, at=float(number), checkouts=10))
-    first.publish(told(os.getpid(), checkouts=5))
-    for _ in range(2):
-        group = Group(folder)
-        assert len([path for path in folder.glob("*.json") if path.name != "ended.json"]) == 1
+        Process(join, f"ended{number}", checkouts=10).end()
+    for number in range(2):
+        group = join(f"next{number}")
+        assert len([path for path in folder.glob("*.json") if "ended." not in path.name]) == 1
+        assert not list(folder.glob("ended?.lock"))
         assert total(group).stats.checkouts == 35
 
 
-def test_clearing_up_that_was_interrupted_counts_nothing_twice(
-    folder: Path, ended_pid: int
-) -> None:
-    first = Group(folder)
-    first.publish(told(ended_pid, at=1.0, checkouts=10))
-    (file,) = folder.glob("*.json")
+def test_clearing_up_that_was_interrupted_counts_nothing_twice(join: Join, folder: Path) -> None:
+    Process(join, "ended1", checkouts=10).end()
+    (file,) = folder.glob("ended1.*.json")
     kept = file.read_bytes()
-    Group(folder)
+    reader = join("reader")
     file.write_bytes(kept)  # as if it had been killed before it removed the file
-    assert total(first).stats.checkouts == 10
-    assert total(Group(folder)).stats.checkouts == 10
+    assert total(reader).stats.checkouts == 10
+    assert total(join("next")).stats.checkouts == 10
     assert not file.exists()
 
 
 def test_whoever_reads_meanwhile_counts_each_process_once(
-    folder: Path, ended_pid: int, monkeypatch: pytest.MonkeyPatch
+    join: Join, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader = Group(folder)
-    reader.publish(told(ended_pid, checkouts=10))
+    reader = join("reader")
+    Process(join, "ended1", checkouts=10).end()
+
+    numbers = itertools.count()
 
     def then_clear_up(read: Callable[[], Any]) -> Any:
         found = read()
-        Group(folder)
+        join(f"next{next(numbers)}")
         return found
 
     for name in ("_files", "_ended"):
@@ -141,34 +158,58 @@ def test_whoever_reads_meanwhile_counts_each_process_once(
     assert total(reader).stats.checkouts == 10
 
 
-def test_a_silent_process_is_still_there_unless_it_is_another_hosts(folder: Path) -> None:
-    group, long_ago = Group(folder), time.time() - SILENCE - 1
-    group.publish(told(os.getpid(), at=long_ago, in_use=1))
-    group.publish(told(1, host="elsewhere", at=long_ago, in_use=10))
-    group.publish(told(2, host="elsewhere", in_use=100))
-    assert total(group).stats.in_use == 101
+def test_a_silent_process_is_still_there(join: Join) -> None:
+    silent = Process(join, "silent", at=time.time() - 3600, in_use=1)
+    reader = join("reader")  # which would have cleared it up
+    assert total(reader).stats.in_use == 1
+    silent.publish(in_use=2)
+    assert total(reader).stats.in_use == 2
+
+
+def test_where_there_are_no_locks_whoever_is_silent_for_long_has_ended(
+    join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("django_db_geventpool.contrib.monitor.group.fcntl", None)
+    reader = join("reader")
+    Process(join, "silent", at=time.time() - SILENCE - 1, in_use=1)
+    Process(join, "living", at=time.time(), in_use=10)
+    assert total(reader).stats.in_use == 10
+
+
+def test_files_that_cannot_be_read_are_passed_over(join: Join, folder: Path) -> None:
+    Process(join, "living", in_use=1)
+    (folder / "cut.1.json").write_text("")
+    (folder / "newer.2.json").write_text('{"pools": {"default": {"other": 1}}}')
+    assert total(join("reader")).stats.in_use == 1
+
+
+def test_a_snapshot_that_cannot_be_written_leaves_nothing_behind(
+    join: Join, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Process(join, "one")
+    before = sorted(folder.iterdir())
+
+    def fails(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", fails)
+    with pytest.raises(OSError, match="No space"):
+        one.publish()
+    assert sorted(folder.iterdir()) == before
 
 
 def test_a_directory_that_others_can_write_to_is_refused(folder: Path) -> None:
     folder.mkdir()
     folder.chmod(0o777)
     with pytest.raises(PermissionError, match="others can write to it"):
-        Group(folder)
+        Group(folder, "one")
 
 
 def test_a_directory_that_is_a_link_is_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "somewhere").mkdir(mode=0o700)
     folder.symlink_to(tmp_path / "somewhere")
     with pytest.raises(OSError, match="not this user's"):
-        Group(folder)
-
-
-def test_a_group_whose_directory_was_removed_makes_it_again(folder: Path) -> None:
-    group = Group(folder)
-    (folder / "lock").unlink()
-    folder.rmdir()
-    group.publish(told(os.getpid(), in_use=1))
-    assert total(group).stats.in_use == 1
+        Group(folder, "one")
 
 
 def test_directories_of_groups_that_are_no_more_are_removed(tmp_path: Path) -> None:
@@ -189,10 +230,10 @@ def published(folder: Path) -> list[Any]:
 
 def test_a_process_publishes_from_its_first_query_on(monitored: Path, database: Any) -> None:
     publisher.begin()
-    assert not monitored.exists() or published(monitored) == []
     one = database(MAX_CONNS=3)
+    assert not any(one.alias in each["pools"] for each in published(monitored))
     one.query("SELECT 1")
-    (first,) = until(lambda: published(monitored))
+    (first,) = until(lambda: [e for e in published(monitored) if one.alias in e["pools"]])
     assert (first["pid"], first["pools"][one.alias]["stats"]["size"]) == (os.getpid(), 3)
     until(lambda: published(monitored)[0]["at"] > first["at"])  # again and again, by itself
     (last,) = published(monitored)
@@ -256,6 +297,63 @@ def test_a_full_disk_is_told_of_once_and_the_process_goes_on(
     assert "GROUP_DIR" in warning
 
 
+def test_a_directory_that_was_removed_is_made_again(monitored: Path, database: Any) -> None:
+    one = database()
+    one.query("SELECT 1")
+    publisher.current().publish()
+    shutil.rmtree(monitored)
+    until(lambda: publisher.current().publish() and published(monitored))
+
+
+def test_however_often_it_is_asked_to_go_on_it_ticks_once_a_second(monitored: Path) -> None:
+    ticks: list[Any] = []
+    timers: list[float] = []
+    hub: Any = SimpleNamespace(
+        spawn=lambda function, *args: ticks.append(partial(function, *args)),
+        call_later=lambda seconds, function: timers.append(seconds),
+    )
+    one = publisher.current()
+    for _ in range(3):
+        one._due = -math.inf  # as after the hub was blocked
+        one.keep_on(hub)
+    for tick in ticks:
+        tick()
+    assert (len(ticks), timers) == (3, [snapshot.INTERVAL])
+
+
+def test_what_goes_wrong_in_a_tick_does_not_end_them(
+    monitored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timers: list[float] = []
+    hub: Any = SimpleNamespace(
+        spawn=lambda function, *args: function(*args),
+        call_later=lambda seconds, function: timers.append(seconds),
+    )
+    one = publisher.current()
+    one._due = -math.inf
+    monkeypatch.setattr(one, "publish", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        one.keep_on(hub)
+    assert timers == [snapshot.INTERVAL]
+
+
+def test_whoever_asks_is_told_of_this_moment_also_where_nothing_can_be_written(
+    monitored: Path, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = database()
+    one.query("SELECT 1")
+    publisher.current().publish()
+
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Group, "publish", fails)
+    before = publisher.totals()[one.alias].stats.checkouts
+    one.connection.close()
+    one.query("SELECT 1")
+    assert publisher.totals()[one.alias].stats.checkouts == before + 1
+
+
 def test_a_forked_child_publishes_for_itself_and_what_it_counted_outlives_it(folder: Path) -> None:
     program = """
         import json, os
@@ -286,7 +384,7 @@ def test_a_forked_child_publishes_for_itself_and_what_it_counted_outlives_it(fol
     assert run(program, GROUP_DIR=str(folder)).split() == ["2", "1", "8"]
 
 
-def test_what_was_counted_in_the_last_second_of_a_process_is_told(folder: Path) -> None:
+def test_what_was_counted_in_the_last_second_of_a_process_is_told(folder: Path, join: Join) -> None:
     program = """
         import os
         settings(application_name="ends")
@@ -300,7 +398,7 @@ def test_what_was_counted_in_the_last_second_of_a_process_is_told(folder: Path) 
             connection.close()
     """
     run(program, GROUP_DIR=str(folder))
-    assert total(Group(folder)).stats.checkouts == 7
+    assert total(join("reader")).stats.checkouts == 7
 
 
 # -- the settings
@@ -314,8 +412,9 @@ def test_what_was_counted_in_the_last_second_of_a_process_is_told(folder: Path) 
         ({"ACCESS": "everyone"}, "'ACCESS'.*'everyone'; accepted is 'staff', 'anyone'"),
         ({"ACCESS": "no.such.function"}, "'ACCESS'.*No module named 'no'"),
         ({"ACCESS": 1}, "'ACCESS'.* is 1; accepted"),
-        ({"GROUP_DIR": "run"}, "'GROUP_DIR'.* is 'run'; accepted is the absolute path"),
-        ({"GROUP_DIR": "/dev/null/x"}, "'GROUP_DIR'.*Not a directory"),
+        ({"ACCESS": "tests.test_monitor.later"}, "'ACCESS'.*function later.*not async"),
+        ({"ACCESS": dict}, "'ACCESS'.*a function"),
+        ({"GROUP_DIR": "run"}, "'GROUP_DIR'.* is 'run'; accepted is an absolute path"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_what_is_accepted(given: Any, message: str) -> None:
@@ -396,6 +495,10 @@ def test_who_was_staff_a_moment_ago_is_not_asked_for_in_the_database(staff_only:
     assert "django_db_geventpool" not in asked(views.page, CUSTOMER, "session 3").cookies
 
 
+async def later(request: Any) -> bool:
+    return False
+
+
 def is_local(request: Any) -> bool:
     return request.META["REMOTE_ADDR"] == "127.0.0.1"
 
@@ -412,6 +515,21 @@ def test_the_settings_can_name_a_function_that_decides(monitored: Path) -> None:
 def test_no_transaction_is_begun_for_it(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
     assert BaseHandler().make_view_atomic(view) is view
+
+
+def what_is_true(request: Any) -> Any:
+    return "no"
+
+
+def test_only_true_lets_in(monitored: Path) -> None:
+    with override_settings(DJANGO_DB_GEVENTPOOL={"ACCESS": what_is_true}):
+        assert asked(views.status).status_code == 403
+
+
+@pytest.mark.parametrize("view", ALL, ids=lambda view: view.__name__)
+def test_no_middleware_asks_for_a_login_before_it(view: View) -> None:
+    """``LoginRequiredMiddleware``, since Django 5.1: the settings decide, and a pass is enough."""
+    assert view.login_required is False  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("view", ALL, ids=lambda view: view.__name__)

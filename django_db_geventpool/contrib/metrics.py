@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ..config import PoolConfig
-from ..stats import Histogram, PoolStats
+from ..stats import REASONS, Histogram, PoolStats
 
 #: The attribute that says of which pool something is told: its alias.
 POOL_NAME = "db.client.connection.pool.name"
@@ -141,7 +141,7 @@ COUNTERS = (
         "{connection}",
         "Connections that were closed, by the reason.",
         lambda pools: [
-            Value(number, {"reason": reason}) for reason, number in pools.stats.discards.items()
+            Value(pools.stats.discards.get(reason, 0), {"reason": reason}) for reason in REASONS
         ],
     ),
     Metric(

@@ -11,13 +11,17 @@ import operator
 from collections.abc import Callable, Iterable, Iterator
 from math import inf, nextafter
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from opentelemetry import metrics as api
 
 from .. import __version__, registry
+from ..pool import Pool
 from ..stats import BOUNDS, Histogram
 from .metrics import COUNTERS, GAUGES, HISTOGRAMS, POOL_NAME, Metric, Pools
 
+#: How many values are recorded before others may go on.
+AT_ONCE = 200
 _NOTHING = Histogram()
 # The ends of each bucket; a bound itself belongs to the bucket that it is the upper end of.
 _LOWER = (0.0, *(nextafter(bound, inf) for bound in BOUNDS))
@@ -58,7 +62,8 @@ class _Times:
     """The pool's histograms, brought into instruments that only take one value after the other."""
 
     def __init__(self, meter: api.Meter) -> None:
-        self._told: dict[tuple[str, str], Histogram] = {}
+        # By pool: a new one, also that of a forked child, has told nothing yet.
+        self._told: WeakKeyDictionary[Pool, dict[str, Histogram]] = WeakKeyDictionary()
         self._instruments = [
             (
                 metric,
@@ -71,14 +76,15 @@ class _Times:
         ]
 
     def catch_up(self, _: api.CallbackOptions) -> Iterable[api.Observation]:
-        for name, pools in _pools():
+        for pool in registry.pools():
+            pools, told = Pools.of(pool.config, pool.stats()), self._told.setdefault(pool, {})
             for metric, instrument in self._instruments:
-                now, before = metric.read(pools), self._told.get((metric.name, name), _NOTHING)
-                if now.count < before.count:  # a new pool, or a forked process
-                    before = _NOTHING
-                self._told[metric.name, name] = now
-                for seconds in values(since(before, now)):
-                    instrument.record(seconds, {POOL_NAME: name})
+                now, before = metric.read(pools), told.get(metric.name, _NOTHING)
+                told[metric.name] = now
+                for number, seconds in enumerate(values(since(before, now)), 1):
+                    instrument.record(seconds, {POOL_NAME: pool.name})
+                    if number % AT_ONCE == 0:
+                        pool.hub.sleep(0)  # that is some milliseconds of work
         return ()
 
 

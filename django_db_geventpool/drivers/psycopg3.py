@@ -150,11 +150,11 @@ def _old_canceller(connection: Any) -> Canceller:
     the server does not answer.
     """
     pgconn = connection.pgconn
-    if psycopg.pq.__impl__ != "python":
+    if psycopg.pq.__impl__ != "python" and _libpq().has("PQgetCancel"):
         return _libpq().canceller(pgconn.pgconn_ptr)
 
     def cancel(hub: Hub, timeout: float) -> None:
-        hub.run_blocking(connection.cancel, timeout)  # ctypes lets others run
+        hub.run_blocking(connection.cancel, timeout)  # psycopg in Python lets others run
 
     return cancel
 

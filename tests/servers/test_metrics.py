@@ -159,7 +159,7 @@ def test_neither_library_is_imported_unless_a_site_asks_for_it() -> None:
         print([name for name in sys.modules if name.startswith(("opentelemetry", "prometheus"))])
         """
     )
-    assert output.splitlines()[-1] == "[]"
+    assert output.splitlines() == ["[]"]  # nor does the end of so short a process complain
 
 
 @pytest.mark.parametrize("seed", range(50))

@@ -30,11 +30,8 @@ def guarded(view: View) -> View:
     def guard(request: HttpRequest, **kwargs: str) -> HttpResponse:
         access = MonitorConfig.from_settings().access
         if callable(access):
-            return (
-                view(request, **kwargs)
-                if access(request)
-                else _refusal("ACCESS refuses this request")
-            )
+            may = access(request) is True
+            return view(request, **kwargs) if may else _refusal("ACCESS refuses this request")
         if access == ANYONE or _has_pass(request):
             return view(request, **kwargs)
         user = getattr(request, "user", None)
@@ -44,7 +41,7 @@ def guarded(view: View) -> View:
             return _refusal("log in as staff")
         return _with_pass(view(request, **kwargs), request)
 
-    return never_cache(require_safe(transaction.non_atomic_requests(guard)))
+    return _of_its_own(never_cache(require_safe(guard)))
 
 
 def login_first(view: View) -> View:
@@ -61,7 +58,13 @@ def login_first(view: View) -> View:
         query["next"] = request.get_full_path()
         return redirect(f"{_login_url()}?{query.urlencode(safe='/')}")
 
-    return transaction.non_atomic_requests(guard)
+    return _of_its_own(guard)
+
+
+def _of_its_own(view: View) -> View:
+    """Not in a transaction, which takes a connection; and no middleware of Django's asks first."""
+    view.login_required = False  # type: ignore[attr-defined]  # of LoginRequiredMiddleware
+    return transaction.non_atomic_requests(view)
 
 
 def _login_url() -> str:

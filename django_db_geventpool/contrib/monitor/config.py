@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -21,7 +22,8 @@ STAFF, ANYONE = "staff", "anyone"
 @dataclass(frozen=True)
 class MonitorConfig:
     access: str | Callable[[HttpRequest], bool] = STAFF
-    """"staff", "anyone", or a function (or its dotted path) that gets the request."""
+    """"staff", "anyone", or a function (or its dotted path) that gets the request; whoever may see
+    it gets True from it, and nothing else."""
 
     group_dir: Path | None = None
     """Where the processes that are shown together publish what they have. None: those of one
@@ -49,13 +51,14 @@ class MonitorConfig:
 
 
 def _access(value: Any) -> str | Callable[[HttpRequest], bool]:
-    accepted = "'staff', 'anyone', or a function that gets the request, or its dotted path"
+    accepted = "'staff', 'anyone', or a function (not async) that gets the request, or its path"
     if isinstance(value, str) and value not in (STAFF, ANYONE):
         try:
             value = import_string(value)
         except ImportError as error:
             raise _error("ACCESS", value, f"{accepted} ({error})") from None
-    if value in (STAFF, ANYONE) or callable(value):
+    is_function = callable(value) and not inspect.isclass(value)
+    if value in (STAFF, ANYONE) or (is_function and not inspect.iscoroutinefunction(value)):
         return value  # type: ignore[no-any-return]
     raise _error("ACCESS", value, accepted)
 
@@ -63,14 +66,9 @@ def _access(value: Any) -> str | Callable[[HttpRequest], bool]:
 def _folder(value: Any) -> Path | None:
     if value is None:
         return None
-    accepted = "the absolute path of a directory that only this user can write to, or None"
-    if not isinstance(value, (str, os.PathLike)) or not Path(value).is_absolute():
-        raise _error("GROUP_DIR", value, accepted)
-    try:
-        make_private(Path(value))
-    except OSError as error:
-        raise _error("GROUP_DIR", value, f"{accepted} ({error})") from None
-    return Path(value)
+    if isinstance(value, (str, os.PathLike)) and Path(value).is_absolute():
+        return Path(value)
+    raise _error("GROUP_DIR", value, "an absolute path, or None")
 
 
 def make_private(folder: Path) -> None:

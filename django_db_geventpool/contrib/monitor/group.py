@@ -1,11 +1,11 @@
 """Where the processes of a group leave their snapshots: a directory with a file for each.
 
-A file is replaced as a whole, and only by the process that it tells of. When that one has ended,
-another one adds what it had counted to ``ended.json``, with the name of the file, and removes the
-file after that. So whoever reads the files first and ``ended.json`` then counts each process once.
+A process holds a lock for as long as it lives, however it ends, and replaces its file as a whole.
+When it has ended, another one adds what it had counted to ``ended.json``, with the name of the
+file, and removes the file after that. So whoever reads the files first and ``ended.json`` then
+counts each process once.
 
-A process that is silent but still there is shown as such: its hub may be blocked. On another host
-(in another container) it counts as ended once it has been silent for a minute.
+A process that is silent but still there is shown as such: its hub may be blocked.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -25,18 +24,23 @@ from .config import make_private
 from .snapshot import Snapshot, add_up, as_json, pools_of
 
 fcntl: Any
+posix: Any
 try:
     import fcntl
-except ImportError:  # Windows; there what has ended stays in files of its own
+    import posix
+except ImportError:  # Windows: there whoever is silent for long counts as ended
     fcntl = None
 
-#: Seconds without a word from a process on another host, after which it counts as ended.
+#: What the files consist of. Another version of this package may have another one, in files that
+#: this one does not see.
+FORMAT = "1.json"
+_ENDED = f"ended.{FORMAT}"
+#: Seconds without a word, after which a process counts as ended where there are no locks.
 SILENCE = 60.0
 #: Seconds after which a directory without a new file is nobody's any more.
 _ABANDONED = 3600.0
 #: How many names of removed files are remembered: more than can be added while somebody reads.
 _REMEMBERED = 1000
-_ENDED = "ended.json"
 
 
 class Reading(NamedTuple):
@@ -49,70 +53,87 @@ class Reading(NamedTuple):
 
 
 class Group:
-    """:raises OSError: if the directory cannot be used, or could be written by somebody else."""
+    """One process's place in it.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    :param name: of this process, as no other one of the group has ever been called.
+    :raises OSError: if the directory cannot be used, or could be written by somebody else.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder = folder
+        self._file = folder / f"{name}.{FORMAT}"
         make_private(folder)
-        with _locked(folder) as is_ours:
-            if is_ours:
+        self._lock = _lock(_lock_of(self._file))
+        with _alone(folder / "lock") as is_alone:
+            if is_alone:
                 self._bury()
+
+    def leave(self) -> None:
+        """As the end of the process does it; in a forked child, which has its parent's lock too."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            posix.close(lock)  # gevent patches os.close() with one that may put it off
 
     def publish(self, snapshot: Snapshot) -> None:
         """:raises OSError:"""
-        self._write(_file_name(snapshot), snapshot)
+        self._write(self._file, snapshot)
 
     def read(self) -> Reading:
-        """:raises OSError:"""
+        """What the others have published, and who has ended.
+
+        :raises OSError:
+        """
         files = self._files()
         names, ended = self._ended()
         living, others = [], [ended]
-        for name, snapshot in files.items():
-            if name in names:
+        for path, snapshot in files.items():
+            if path == self._file or path.name in names:
                 continue
-            if _lives(snapshot):
+            if _lives(path, snapshot):
                 living.append(snapshot)
             else:
                 others.append(_what_is_left(snapshot))
-        living.sort(key=lambda each: (each["host"], each["started"]))
         return Reading(living, add_up(others))
 
     def _bury(self) -> None:
         """Add what has ended to ``ended.json``. One process at a time does it."""
-        files = self._files()
+        dead = {path: each for path, each in self._files().items() if not _lives(path, each)}
         names, ended = self._ended()
-        dead = {name: each for name, each in files.items() if not _lives(each)}
-        sums = add_up([ended, *(_what_is_left(dead[name]) for name in dead.keys() - set(names))])
-        names = [*names, *dead][-_REMEMBERED:]
+        new = [_what_is_left(each) for path, each in dead.items() if path.name not in names]
+        names = [*names, *(path.name for path in dead)][-_REMEMBERED:]
         if names:
-            self._write(_ENDED, {"names": names, "pools": as_json(sums)})
-        for name in dead:
-            (self.folder / name).unlink(missing_ok=True)
+            content = {"names": names, "pools": as_json(add_up([ended, *new]))}
+            self._write(self._folder / _ENDED, content)
+        for path in dead:
+            path.unlink(missing_ok=True)
+            _lock_of(path).unlink(missing_ok=True)
 
-    def _files(self) -> dict[str, Snapshot]:
+    def _files(self) -> dict[Path, Snapshot]:
         found = {}
-        for path in self.folder.glob("*.json"):
+        for path in self._folder.glob(f"*.{FORMAT}"):
             if path.name != _ENDED:
-                with suppress(FileNotFoundError):  # removed since: then it is in ended.json
-                    found[path.name] = json.loads(path.read_bytes())
+                # Removed since: then it is in ended.json. Or cut short by a crash of the machine.
+                with suppress(FileNotFoundError, ValueError):
+                    found[path] = json.loads(path.read_bytes())
         return found
 
     def _ended(self) -> tuple[list[str], dict[str, Pools]]:
         try:
-            found = json.loads((self.folder / _ENDED).read_bytes())
-        except FileNotFoundError:
+            found = json.loads((self._folder / _ENDED).read_bytes())
+        except (FileNotFoundError, ValueError):
             return [], {}
         return found["names"], pools_of(found)
 
-    def _write(self, name: str, content: Mapping[str, Any]) -> None:
-        # Threads may write at the same time; greenlets do not switch here.
-        part = self.folder / f"{name}.{threading.get_ident()}.part"
+    def _write(self, path: Path, content: Mapping[str, Any]) -> None:
+        """Nothing switches here, and threads take turns: the publisher's lock."""
+        part = path.with_suffix(f".{self._file.stem}.part")
         try:
             part.write_text(json.dumps(content), "utf-8")
-        except FileNotFoundError:  # somebody tidies the temporary directory
-            make_private(self.folder)
-            part.write_text(json.dumps(content), "utf-8")
-        part.replace(self.folder / name)
+            part.replace(path)
+        except OSError:
+            with suppress(OSError):
+                part.unlink()
+            raise
 
 
 def tidy_up(base: Path) -> None:
@@ -123,36 +144,48 @@ def tidy_up(base: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _file_name(snapshot: Snapshot) -> str:
-    return f"{snapshot['host']}-{snapshot['pid']}-{snapshot['started']}.json"
-
-
 def _what_is_left(snapshot: Snapshot) -> dict[str, Pools]:
     return {name: pools.ended() for name, pools in pools_of(snapshot).items()}
 
 
-def _lives(snapshot: Snapshot) -> bool:
-    if snapshot["host"] != os.uname().nodename:
+def _lock_of(file: Path) -> Path:
+    return file.with_name(f"{file.name[: -len(FORMAT)]}lock")
+
+
+def _lock(path: Path) -> int | None:
+    """A descriptor: the lock is held until it is closed, or the process is no more."""
+    if fcntl is None:
+        return None
+    lock = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # Nobody looks before there is a snapshot beside it, so this never has to wait.
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return lock
+
+
+def _lives(path: Path, snapshot: Snapshot) -> bool:
+    if fcntl is None:
         return bool(time.time() - snapshot["at"] < SILENCE)
     try:
-        os.kill(snapshot["pid"], 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it is another user's
+        with _lock_of(path).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
         pass
-    return True
+    return False
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
+def _alone(path: Path) -> Iterator[bool]:
     """Whether this process is the only one in the block; never waits for that."""
     if fcntl is None:
         yield False
         return
-    with (folder / "lock").open("w") as lock:
+    with path.open("wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             yield False
         else:
             yield True
+            fcntl.flock(lock, fcntl.LOCK_UN)  # a child that was forked meanwhile has it, too

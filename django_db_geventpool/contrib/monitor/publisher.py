@@ -5,9 +5,10 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ... import registry, watch
 from ...hubs import Hub
@@ -27,7 +28,9 @@ class Publisher:
         self._config = config
         self._pid = os.getpid()
         self._recorder = Recorder()
+        self._lock = threading.Lock()
         self._due = 0.0
+        self._chain = 0  # of ticks: a later one ends those before
         self._group: Group | None = None
         self._has_warned = False
 
@@ -35,24 +38,35 @@ class Publisher:
         """See to it that the next snapshot is published in time. Never waits."""
         if time.monotonic() > self._due + 3 * INTERVAL:  # else it will be: its timer is set
             self._due = time.monotonic()
-            hub.spawn(self._tick, hub)
+            self._chain += 1
+            hub.spawn(self._tick, hub, self._chain)
 
     def publish(self) -> Snapshot:
         """Now; the snapshot."""
-        snapshot = self._recorder.take()
-        if snapshot["pools"]:
-            with self._telling_of_trouble():
-                self._joined().publish(snapshot)
+        with self._lock:  # threads take turns, so that none replaces what is newer
+            snapshot = self._recorder.take()
+            if snapshot["pools"]:
+                with self._telling_of_trouble():
+                    self._joined().publish(snapshot)
         return snapshot
 
     def read(self) -> Reading:
         """What the group has, this process at this moment included."""
         for pool in registry.pools():
             self.keep_on(pool.hub)
-        reading = Reading([self.publish()], {})
+        mine, others = self.publish(), Reading([], {})
         with self._telling_of_trouble():
-            reading = self._joined().read()
-        return reading
+            others = self._joined().read()
+        living = [*others.living, *([mine] if mine["pools"] else [])]
+        living.sort(key=lambda each: (each["host"], each["started"]))
+        return Reading(living, others.ended)
+
+    def leave(self) -> None:
+        """Tick no more. Also in a forked child, where it is the parent's."""
+        self._chain += 1
+        if self._group is not None:
+            self._group.leave()
+            self._group = None
 
     def _joined(self) -> Group:
         if self._group is None:
@@ -60,15 +74,18 @@ class Publisher:
             if self._config.group_dir is None:
                 make_private(folder.parent)
                 tidy_up(folder.parent)
-            self._group = Group(folder)
+            self._group = Group(folder, self._recorder.name)
         return self._group
 
-    def _tick(self, hub: Hub) -> None:
-        if os.getpid() != self._pid:
-            return  # in a child, whose timers are those of its parent
-        self.publish()
-        self._due = time.monotonic() + INTERVAL
-        hub.call_later(INTERVAL, lambda: hub.spawn(self._tick, hub))
+    def _tick(self, hub: Hub, chain: int) -> None:
+        if os.getpid() != self._pid or chain != self._chain:
+            return  # in a child, whose timers are those of its parent; or another one ticks by now
+        try:
+            self.publish()
+        finally:
+            self._due = time.monotonic() + INTERVAL
+            with suppress(RuntimeError):  # no thread to be had, at the end of the process above all
+                hub.call_later(INTERVAL, lambda: hub.spawn(self._tick, hub, chain))
 
     @contextmanager
     def _telling_of_trouble(self) -> Iterator[None]:
@@ -76,6 +93,9 @@ class Publisher:
         try:
             yield
         except OSError as error:
+            if self._group is not None and not self._config.folder.exists():
+                self._group.leave()
+                self._group = None  # it is made again, next time
             if not self._has_warned:
                 self._has_warned = True
                 logger.warning(
@@ -100,6 +120,8 @@ def begin() -> None:
         _config = MonitorConfig.from_settings()
         watch.remember_requests()
         atexit.register(_at_exit)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_leave_to_parent)
         registry.watch(_opened)
 
 
@@ -118,6 +140,12 @@ def totals() -> dict[str, Pools]:
 
 def _opened(pool: Pool) -> None:
     current().keep_on(pool.hub)
+
+
+def _leave_to_parent() -> None:
+    for publisher in _publishers.values():
+        publisher.leave()
+    _publishers.clear()
 
 
 def _at_exit() -> None:
