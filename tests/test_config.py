@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from django_db_geventpool.config import PoolConfig
+from django_db_geventpool.config import PoolConfig, hide_secrets
 
 
 def read(**settings: Any) -> PoolConfig:
@@ -80,3 +80,12 @@ def test_persistent_connections_are_refused(max_age: object) -> None:
 def test_zero_waiting_and_zero_reuse_are_values_and_none_waits_for_ever() -> None:
     assert read(OPTIONS={"WAIT_TIMEOUT": 0, "REUSE_CONNS": 0}).reuse_conns == 0
     assert read(OPTIONS={"WAIT_TIMEOUT": None}).wait_timeout is None
+
+
+def test_what_is_secret_is_used_and_not_shown() -> None:
+    hidden = hide_secrets(
+        {"PASSWORD": "open sesame", "OPTIONS": {"password": None, "sslpassword": "sesame"}}
+    )
+    assert "sesame" not in repr(hidden)
+    assert (hidden["PASSWORD"], hidden["OPTIONS"]["sslpassword"]) == ("open sesame", "sesame")
+    assert hidden["OPTIONS"]["password"] is None  # then libpq looks for it elsewhere

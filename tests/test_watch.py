@@ -54,6 +54,7 @@ def test_whoever_holds_a_connection_is_named_with_its_request_and_where_it_is(
     if HUB == "threads" or is_seen:
         assert "in handler" in holder.stack
     assert holder.seconds >= 0
+    assert [each.stack for each in one.pool.holders(stacks=0)] == [""]
     go_on.set()
     task.result()
     assert one.pool.holders() == []
