@@ -79,8 +79,13 @@ def test_the_page_shows_who_has_exhausted_the_pools_of_all_workers(
     site: Running, browser: Any
 ) -> None:
     requests = site.stay(sessions=6)
-    while stats(site)["waiting"] < 3:
-        requests.append(spawn(site.get, "/stay/"))
+
+    def somebody_waits_in_each() -> bool:
+        requests.append(spawn(site.get, "/stay/"))  # whichever worker it reaches
+        pools = [each["pools"]["default"] for each in status(site)["processes"]]
+        return all(pool["stats"]["waiting"] > 0 for pool in pools)
+
+    until(somebody_waits_in_each)
     browser.get(f"http://{site.address}/pool/")
 
     def texts(selector: str) -> list[str]:
