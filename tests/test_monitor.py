@@ -225,7 +225,8 @@ def test_directories_of_groups_that_are_no_more_are_removed(tmp_path: Path) -> N
 
 
 def published(folder: Path) -> list[Any]:
-    return [json.loads(path.read_bytes()) for path in sorted(folder.glob("*-*.json"))]
+    files = [path for path in folder.glob("*.json") if not path.name.startswith("ended.")]
+    return [json.loads(path.read_bytes()) for path in sorted(files)]
 
 
 def test_a_process_publishes_from_its_first_query_on(monitored: Path, database: Any) -> None:
