@@ -518,13 +518,21 @@ def test_no_transaction_is_begun_for_it(view: View, monkeypatch: pytest.MonkeyPa
     assert BaseHandler().make_view_atomic(view) is view
 
 
-def what_is_true(request: Any) -> Any:
-    return "no"
-
-
 def test_only_true_lets_in(monitored: Path) -> None:
-    with override_settings(DJANGO_DB_GEVENTPOOL={"ACCESS": what_is_true}):
-        assert asked(views.status).status_code == 403
+    with override_settings(DJANGO_DB_GEVENTPOOL={"ACCESS": lambda request: "no"}):
+        assert asked(views.status, STAFF).status_code == 403
+
+
+def test_a_function_can_leave_it_to_the_usual_rule(monitored: Path) -> None:
+    urls = "django_db_geventpool.contrib.monitor.urls"
+    access = {"ACCESS": lambda request: None}
+    with override_settings(DJANGO_DB_GEVENTPOOL=access, ROOT_URLCONF=urls):
+        first = asked(views.page, STAFF, "session 1")
+        assert first.status_code == 200
+        assert asked(views.status, Unaskable(), "session 1", first).status_code == 200
+        assert asked(views.status, CUSTOMER).status_code == 403
+        assert asked(views.page, CUSTOMER).status_code == 403
+        assert asked(views.page, NOBODY).status_code == 302
 
 
 @pytest.mark.parametrize("view", ALL, ids=lambda view: view.__name__)

@@ -1,7 +1,8 @@
 """The pools of this process as OpenTelemetry metrics; extra ``[otel]``.
 
 Each process exports its own, as with all of OpenTelemetry: call :func:`instrument` where its SDK is
-set up, after a fork (gunicorn's ``post_fork``, Celery's ``worker_process_init``). The site itself
+set up, after a fork and after patching (gunicorn's ``post_worker_init``, Celery's
+``worker_process_init``). The site itself
 needs the API alone, and without an SDK nothing happens.
 """
 

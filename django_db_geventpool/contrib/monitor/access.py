@@ -14,13 +14,15 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from .config import ANYONE, STAFF, MonitorConfig
+from .config import ANYONE, MonitorConfig
 
 View = Callable[..., HttpResponse]
 
 #: A cookie that says: this session's user was staff, less than so many seconds ago. To be sure each
 #: second would take queries, and so connections of the very pool that may be exhausted.
 _PASS, _PASS_AGE = "django_db_geventpool", 3600
+#: A header of a refusal, where to log in would help.
+_LOGIN = "X-Login-Helps"
 
 
 def guarded(view: View) -> View:
@@ -29,16 +31,19 @@ def guarded(view: View) -> View:
     @wraps(view)
     def guard(request: HttpRequest, **kwargs: str) -> HttpResponse:
         access = MonitorConfig.from_settings().access
-        if callable(access):
-            may = access(request) is True
-            return view(request, **kwargs) if may else _refusal("ACCESS refuses this request")
-        if access == ANYONE or _has_pass(request):
+        may = access(request) if callable(access) else access == ANYONE or None
+        if may is True or (may is None and _has_pass(request)):
             return view(request, **kwargs)
+        if may is not None:
+            return _refusal("ACCESS has refused this request (it returns True to let in)")
         user = getattr(request, "user", None)
         if user is None:
             return _refusal("there is no request.user to tell (django.contrib.auth)")
         if not (user.is_active and user.is_staff):
-            return _refusal("log in as staff")
+            refusal = _refusal("log in as staff")
+            if not user.is_authenticated:
+                refusal.headers[_LOGIN] = "yes"
+            return refusal
         return _with_pass(view(request, **kwargs), request)
 
     return _of_its_own(never_cache(require_safe(guard)))
@@ -50,9 +55,7 @@ def login_first(view: View) -> View:
     @wraps(view)
     def guard(request: HttpRequest) -> HttpResponse:
         response = view(request)
-        user = getattr(request, "user", None)
-        access = MonitorConfig.from_settings().access
-        if response.status_code != 403 or access != STAFF or user is None or user.is_authenticated:
+        if _LOGIN not in response.headers:
             return response
         query = QueryDict(mutable=True)
         query["next"] = request.get_full_path()

@@ -22,8 +22,8 @@ STAFF, ANYONE = "staff", "anyone"
 @dataclass(frozen=True)
 class MonitorConfig:
     access: str | Callable[[HttpRequest], bool] = STAFF
-    """"staff", "anyone", or a function (or its dotted path) that gets the request; whoever may see
-    it gets True from it, and nothing else."""
+    """"staff", "anyone", or a function (or its dotted path) that gets the request, and returns True
+    for who may see it, False for who may not, and None where staff may."""
 
     group_dir: Path | None = None
     """Where the processes that are shown together publish what they have. None: those of one

@@ -99,9 +99,10 @@ class Publisher:
             if not self._has_warned:
                 self._has_warned = True
                 logger.warning(
-                    "the pools of this process are not shown beside those of others: %s. "
-                    "DJANGO_DB_GEVENTPOOL['GROUP_DIR'] can name a directory of the site's own.",
-                    error,
+                    "the pools of this process are not shown beside those of others: %s. They "
+                    "meet in %s; DJANGO_DB_GEVENTPOOL['GROUP_DIR'] can name another directory, "
+                    "one that this user can write to and no other.",
+                    *(error, self._config.folder),
                 )
 
 
