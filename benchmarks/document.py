@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from matrix import ROOT
+from matrix import ROOT, markers
 from matrix.results import write
 
 from . import plots, report
@@ -19,17 +19,16 @@ END = "<!-- benchmarks: end -->"
 
 def render(record: Record, page: Path = PAGE) -> None:
     """:raises Unfit: if the page has no markers."""
-    text = page.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise Unfit(f"{page.name} has no {BEGIN} and {END}")
+    try:
+        before, _, after = markers.split(page.read_text(encoding="utf-8"), BEGIN, END)
+    except markers.Missing as problem:
+        raise Unfit(f"{page.name} {problem}") from None
     folder = page.with_suffix("")
     folder.mkdir(exist_ok=True)
     drawn = {race.name: plots.draw(race, record, folder) for race in report.races(record)}
     for old in set(folder.glob("*.svg")) - {path for path in drawn.values() if path}:
         old.unlink()
-    write(page, f"{before}{begin}\n\n{_content(record, drawn, folder)}\n\n{end}{after}")
+    write(page, f"{before}\n\n{_content(record, drawn, folder)}\n\n{after}")
 
 
 def _content(record: Record, drawn: dict[str, Path | None], folder: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadtests import scenarios
 from loadtests._scenario import Scenario
-from matrix import ROOT
+from matrix import ROOT, markers
 
 PAGE = ROOT / "docs" / "load.md"
 BEGIN = "<!-- scenarios: begin (python -m loadtests._docs) -->"
@@ -29,16 +29,9 @@ def stages(scenario: Scenario) -> str:
     return ", ".join(told)
 
 
-def split(text: str) -> tuple[str, str, str]:
-    """What is before, between and after the markers."""
-    before, _, rest = text.partition(BEGIN)
-    between, _, after = rest.partition(END)
-    return before, between.strip(), after
-
-
 def main() -> None:
-    before, _, after = split(PAGE.read_text("utf-8"))
-    PAGE.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}", "utf-8")
+    before, _, after = markers.split(PAGE.read_text("utf-8"), BEGIN, END)
+    PAGE.write_text(f"{before}\n\n{table()}\n\n{after}", "utf-8")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import ROOT
+from . import ROOT, markers
 from .layout import Table, core, is_core, more
 from .record import EXCLUDED, NOT_RUN, Record
 from .results import FAILED, PASSED, SKIPPED, write
@@ -72,10 +72,9 @@ def into_readme(record: Record, path: Path = ROOT / "README.md") -> None:
         raise Unfit(f"{len(missing)} cells of the core have not run: {missing[0]}, ...")
     if record.partial:
         raise Unfit("only some of the tests have run")
-    text = path.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise Unfit(f"{path.name} has no {BEGIN} and {END}")
+    try:
+        before, _, after = markers.split(path.read_text(encoding="utf-8"), BEGIN, END)
+    except markers.Missing as problem:
+        raise Unfit(f"{path.name} {problem}") from None
     content = f"{table(record, core(record.candidates))}\n\n{summary(record)}"
-    write(path, f"{before}{begin}\n{content}\n{end}{after}")
+    write(path, f"{before}\n{content}\n{after}")

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Callable
 
-from . import ROOT
+from . import ROOT, markers
 from .cells import Cell, cells
 from .incontainer import packages
 
@@ -34,13 +34,13 @@ def row(cell: Cell) -> str:
 
 def with_cells(text: str) -> str:
     """:raises Unfit: if the markers are missing."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise Unfit(f"no lines {BEGIN.strip()!r} and {END.strip()!r}")
-    indent = before.rpartition("\n")[2]
+    try:
+        before, _, after = markers.split(text, BEGIN, END)
+    except markers.Missing:
+        raise Unfit(f"no lines {BEGIN.strip()!r} and {END.strip()!r}") from None
+    indent = before.removesuffix(BEGIN).rpartition("\n")[2]
     rows = [f"{indent}{row(cell)}" for cell in cells()]
-    return f"{before}{begin}{''.join(rows)}{indent}{end}{after}"
+    return f"{before}{''.join(rows)}{indent}{after}"
 
 
 def locked(name: str) -> str:

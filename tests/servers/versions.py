@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from matrix import ROOT
+from matrix import ROOT, markers
 
 PAGE = ROOT / "docs" / "servers.md"
 BEGIN = "<!-- versions: begin (tox exec -e servers -- python -m tests.servers.versions) -->"
@@ -41,16 +41,9 @@ def table() -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def split(text: str) -> tuple[str, str, str]:
-    """What is before, between and after the markers."""
-    before, _, rest = text.partition(BEGIN)
-    between, _, after = rest.partition(END)
-    return before, between.strip(), after
-
-
 def main() -> None:
-    before, _, after = split(PAGE.read_text("utf-8"))
-    PAGE.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}", "utf-8")
+    before, _, after = markers.split(PAGE.read_text("utf-8"), BEGIN, END)
+    PAGE.write_text(f"{before}\n\n{table()}\n\n{after}", "utf-8")
 
 
 if __name__ == "__main__":
