@@ -55,14 +55,19 @@ class Secret(str):
         return repr(SafeExceptionReporterFilter.cleansed_substitute)
 
 
+def secret(value: Any) -> Any:
+    """Hidden, if there is something to hide."""
+    return Secret(value) if isinstance(value, str) else value
+
+
 def hide_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of connection parameters, or of an entry of ``DATABASES``."""
+    """A copy of an entry of ``DATABASES``."""
     hidden = dict(values)
     for key, value in values.items():
         if isinstance(value, Mapping):
             hidden[key] = hide_secrets(value)
-        elif isinstance(value, str) and key.lower() in SECRETS:
-            hidden[key] = Secret(value)
+        elif key.lower() in SECRETS:
+            hidden[key] = secret(value)
     return hidden
 
 

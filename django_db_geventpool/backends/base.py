@@ -17,7 +17,7 @@ from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
 from .. import checks, drivers, registry  # noqa: F401  (importing the checks registers them)
 from ..checkout import Checkout
-from ..config import OPTIONS, hide_secrets
+from ..config import OPTIONS, SECRETS, secret
 from ..pool import Pool
 from ..signals import connection_opened
 from .creation import PooledDatabaseCreation
@@ -58,7 +58,9 @@ class PooledDatabaseWrapper(EarlyRelease):
         for key in OPTIONS:
             params.pop(key, None)
         params.pop("pool", None)  # falsy, or PoolConfig had refused it; Django < 5.1 leaves it in
-        return hide_secrets(params)
+        for key in SECRETS & params.keys():  # at each checkout, so none but these are looked at
+            params[key] = secret(params[key])
+        return params
 
     def _connect(self, params: dict[str, Any]) -> Any:
         """A physical connection: what it needs beside Django's parameters no checkout has to do."""
