@@ -2,8 +2,7 @@
 
 Each process exports its own, as with all of OpenTelemetry: call :func:`instrument` where its SDK is
 set up, after a fork and after patching (gunicorn's ``post_worker_init``, Celery's
-``worker_process_init``). The site itself
-needs the API alone, and without an SDK nothing happens.
+``worker_process_init``). The site itself needs the API alone, and without an SDK nothing happens.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ STAFF, ANYONE = "staff", "anyone"
 
 @dataclass(frozen=True)
 class MonitorConfig:
-    access: str | Callable[[HttpRequest], bool] = STAFF
+    access: str | Callable[[HttpRequest], bool | None] = STAFF
     """"staff", "anyone", or a function (or its dotted path) that gets the request, and returns True
     for who may see it, False for who may not, and None where staff may."""
 
@@ -50,7 +50,7 @@ class MonitorConfig:
         return Path(tempfile.gettempdir()) / f"django-db-geventpool-{user}" / str(number)
 
 
-def _access(value: Any) -> str | Callable[[HttpRequest], bool]:
+def _access(value: Any) -> str | Callable[[HttpRequest], bool | None]:
     accepted = "'staff', 'anyone', or a function (not async) that gets the request, or its path"
     if isinstance(value, str) and value not in (STAFF, ANYONE):
         try:

@@ -87,7 +87,7 @@ class Group:
         names, ended = self._ended()
         living, others = [], [ended]
         for path, snapshot in files.items():
-            if path == self._file or path.name in names:
+            if path.name in names:
                 continue
             if _lives(path, snapshot):
                 living.append(snapshot)
@@ -109,9 +109,10 @@ class Group:
             _lock_of(path).unlink(missing_ok=True)
 
     def _files(self) -> dict[Path, Snapshot]:
+        """Those of the others."""
         found = {}
         for path in self._folder.glob(f"*.{FORMAT}"):
-            if path.name != _ENDED:
+            if path != self._file and path.name != _ENDED:
                 # Removed since: then it is in ended.json. Or cut short by a crash of the machine.
                 with suppress(FileNotFoundError, ValueError):
                     found[path] = json.loads(path.read_bytes())

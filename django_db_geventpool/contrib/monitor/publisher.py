@@ -130,8 +130,9 @@ def current() -> Publisher:
     """That of this process."""
     begin()
     assert _config is not None
-    # One step, so that threads get the same one: each would be counted.
-    return _publishers.setdefault(os.getpid(), Publisher(_config))
+    pid = os.getpid()
+    # Set in one step, so that threads get the same one: each would be counted.
+    return _publishers.get(pid) or _publishers.setdefault(pid, Publisher(_config))
 
 
 def totals() -> dict[str, Pools]:

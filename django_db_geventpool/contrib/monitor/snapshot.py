@@ -60,12 +60,10 @@ class Recorder:
             row = (getattr(stats, name) for name in COLUMNS[1:])
             samples.append((round(now, 2), *row))
         return {
+            **_told(Pools.of(pool.config, stats)),
             "hub": pool.hub.NAME,
             "release": pool.config.release,
-            "reuse_conns": pool.config.reuse_conns,
-            "min_conns": pool.config.min_conns,
             "leak_threshold": pool.config.leak_threshold,
-            "stats": asdict(stats),
             "holders": [asdict(holder) for holder in pool.holders(stacks=STACKS)],
             "samples": list(samples),
         }
@@ -92,13 +90,15 @@ def add_up(all_of_them: Iterable[Mapping[str, Pools]]) -> dict[str, Pools]:
 
 
 def as_json(pools: Mapping[str, Pools]) -> dict[str, Any]:
+    return {name: _told(each) for name, each in pools.items()}
+
+
+def _told(pools: Pools) -> dict[str, Any]:
+    """What :func:`_read` reads."""
     return {
-        name: {
-            "reuse_conns": each.idle_max,
-            "min_conns": each.idle_min,
-            "stats": asdict(each.stats),
-        }
-        for name, each in pools.items()
+        "reuse_conns": pools.idle_max,
+        "min_conns": pools.idle_min,
+        "stats": asdict(pools.stats),
     }
 
 
