@@ -17,7 +17,7 @@ from typing import IO, Any, Callable
 from urllib.parse import urlencode
 
 from ..scripts import ROOT
-from ..tasks import HubTask, spawn, until
+from ..tasks import HubTask, pause, spawn, until
 
 #: Seconds for a polite end, before everything that it has started is killed.
 STOP_TIMEOUT = 30.0
@@ -163,6 +163,16 @@ class Running:
             state,
         )
         return [pid for (pid,) in rows]
+
+    def most_sessions(self, requests: Sequence[HubTask]) -> int:
+        """How many there were at once, until all of these had their answer."""
+        most = 0
+        while any(request.running for request in requests):
+            most = max(most, len(self.sessions()))
+            pause(0.01)
+        for request in requests:
+            request.result()
+        return most
 
     # -- its end
 
