@@ -197,6 +197,12 @@ class Pool(Slots):
         """
         return [holder for _, holder in self._leaks.holders(stacks)]
 
+    def longest_wait(self) -> float | None:
+        """For how many seconds somebody has been waiting by now; None if nobody is."""
+        with self._lock:
+            first = next(iter(self._waiting), None)
+            return None if first is None else self._hub.monotonic() - first.asked_at
+
     def loans(self) -> list[Loan]:
         """What is lent now, but for what is on its way, there or back."""
         with self._lock:
@@ -226,6 +232,7 @@ class Pool(Slots):
         """Until the checkout holds a session; if it ends otherwise, it has left the queue."""
         assert checkout.waiter is not None
         try:
+            self._exhaustion.waits()
             if todo:
                 do(todo)
             checkout.waiter.wait(self.config.wait_timeout)
@@ -241,7 +248,6 @@ class Pool(Slots):
             raise
         session = checkout.session or self._unserved(checkout)
         checkout.waiter = None  # it holds the borrower's hub, which is not ours to keep
-        self._exhaustion.waited(session.lent_at - checkout.asked_at)
         return session
 
     def _unserved(self, checkout: Checkout) -> Session:
@@ -261,7 +267,6 @@ class Pool(Slots):
                 del error  # else its traceback and this frame would keep each other alive
         if timed_out:
             waited = self._hub.monotonic() - checkout.asked_at
-            self._exhaustion.waited(waited)
             raise PoolTimeout(timeout_message(self.name, stats, waited, failures))
         if checkout.session is None:
             raise PoolClosed(f"pool {self.name!r} was closed while waiting for a connection")

@@ -54,14 +54,39 @@ class Holder:
         return f"{self.name} ({self.request})" if self.request else self.name
 
 
-class LeakWatch:
+class _Watch:
+    """Looks at a pool when it is time to: by one timer, which does not keep the pool alive."""
+
+    def __init__(self, pool: Pool, hub: Hub) -> None:
+        self._pool = weakref.ref(pool)
+        self._hub = hub
+        self._is_set = False
+
+    def _set(self, seconds: float) -> None:
+        """Look after so many seconds. Never switches."""
+        self._is_set = True
+        try:
+            # In a greenlet of its own: a logging handler may wait.
+            self._hub.call_later(seconds, lambda: self._hub.spawn(self._rang))
+        except RuntimeError:  # no thread to be had; the next occasion tries again
+            self._is_set = False
+
+    def _rang(self) -> None:
+        self._is_set = False
+        pool = self._pool()
+        if pool is not None:
+            self._look(pool)
+
+    def _look(self, pool: Pool) -> None:
+        raise NotImplementedError
+
+
+class LeakWatch(_Watch):
     """Warns once of each loan that takes longer than LEAK_THRESHOLD. Takes nothing away."""
 
     def __init__(self, pool: Pool, threshold: float | None, hub: Hub) -> None:
-        self._pool = weakref.ref(pool)  # the timer is not to keep a pool alive
+        super().__init__(pool, hub)
         self._threshold = threshold
-        self._hub = hub
-        self._is_set = False
         if threshold is not None:
             remember_requests()
 
@@ -91,58 +116,51 @@ class LeakWatch:
             stack="" if frame is None else "".join(traceback.format_stack(frame)),
         )
 
-    def _set(self, seconds: float) -> None:
-        self._is_set = True
-        try:
-            # In a greenlet of its own: a logging handler may wait.
-            self._hub.call_later(seconds, lambda: self._hub.spawn(self._look))
-        except RuntimeError:  # no thread to be had; the next loan tries again
-            self._is_set = False
-
-    def _look(self) -> None:
+    def _look(self, pool: Pool) -> None:
         assert self._threshold is not None
-        self._is_set = False
         to_come = []
         for session, holder in self.holders():
             if holder.seconds < self._threshold:
                 to_come.append(self._threshold - holder.seconds)
             elif session.told_of != session.lent_at:
                 session.told_of = session.lent_at
-                self._warn(holder)
+                logger.warning(
+                    "pool %r: %s has held a connection for %.1f s (LEAK_THRESHOLD is %s s). "
+                    "It is here now:\n%s",
+                    *(pool.name, holder.who, holder.seconds, self._threshold, holder.stack),
+                )
         if to_come and not self._is_set:
             self._set(min(to_come))
 
-    def _warn(self, holder: Holder) -> None:
-        pool = self._pool()
-        if pool is not None:
-            logger.warning(
-                "pool %r: %s has held a connection for %.1f s (LEAK_THRESHOLD is %s s). "
-                "It is here now:\n%s",
-                *(pool.name, holder.who, holder.seconds, self._threshold, holder.stack),
-            )
 
-
-class ExhaustionWatch:
-    """Warns of a pool that is too small, or held for too long: in numbers, and not too often."""
+class ExhaustionWatch(_Watch):
+    """Warns of a pool that lets callers wait, while it does: in numbers, and not too often."""
 
     def __init__(self, pool: Pool, hub: Hub) -> None:
-        self._pool = weakref.ref(pool)
-        self._hub = hub
-        self._warned_at = -math.inf
+        super().__init__(pool, hub)
+        self._quiet_until = -math.inf
 
-    def waited(self, seconds: float) -> None:
-        """Somebody has waited for a connection, in vain or not. Never switches."""
-        if seconds >= LONG_WAIT and self._hub.monotonic() - self._warned_at >= WARN_EVERY:
-            self._warned_at = self._hub.monotonic()
-            self._hub.spawn(self._warn, seconds)  # whoever waited may hold a connection by now
+    def waits(self) -> None:
+        """Somebody begins to wait: look after it in time. Never switches."""
+        if not self._is_set:
+            self._set(max(LONG_WAIT, self._quiet_until - self._hub.monotonic()))
 
-    def _warn(self, seconds: float) -> None:
-        pool = self._pool()
-        if pool is not None:
+    def _look(self, pool: Pool) -> None:
+        waited = pool.longest_wait()
+        if waited is None:
+            return
+        rest = LONG_WAIT - waited
+        if rest <= 0:
+            rest = WARN_EVERY
+            self._quiet_until = self._hub.monotonic() + rest
+            stats = pool.stats()
+            problem = "lets callers wait" if stats.empty else "is exhausted"
             logger.warning(
-                "pool %r is exhausted: somebody has waited %.1f s for a connection (%s)",
-                *(pool.name, seconds, pool.stats()),
+                "pool %r %s: somebody has been waiting %.1f s for a connection (%s)",
+                *(pool.name, problem, waited, stats),
             )
+        if not self._is_set:
+            self._set(rest)
 
 
 def remember_requests() -> None:

@@ -15,7 +15,7 @@ from django_db_geventpool.watch import request
 from .plugin_hub import HUB
 from .plugin_world import Client, make_pool
 from .tasks import spawn, until
-from .world import World
+from .world import Opener, World
 
 
 def warnings(caplog: pytest.LogCaptureFixture, about: str) -> list[str]:
@@ -110,28 +110,54 @@ def test_a_loan_that_ends_in_time_is_no_warning(
     assert not warnings(caplog, "has held")
 
 
-def test_a_long_wait_is_a_warning_with_the_numbers_and_not_too_often(
+def test_a_long_wait_is_a_warning_while_it_lasts_with_the_numbers(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool = make_pool(world, MAX_CONNS=1)
+    holder = Client(world, pool)
+    world.pass_time(5)
+    waiting, late = Client(world, pool), Client(world, pool)
+    world.pass_time(0.9)
+    assert not warnings(caplog, "has been waiting")
+    world.pass_time(0.1)
+    (warning,) = warnings(caplog, "has been waiting")
+    assert warning == (
+        "pool 'timed' is exhausted: somebody has been waiting 1.0 s for a connection "
+        "(MAX_CONNS 1, 1 in use, 0 idle, 0 opening, 0 closing, 2 waiting)"
+    )
+    for client in (holder, waiting, late):
+        client.give()
+        world.settle()
+
+
+def test_it_warns_of_long_waits_once_a_minute(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     pool = make_pool(world, MAX_CONNS=1, WAIT_TIMEOUT=5)
-    for _ in range(3):
-        holder, waiting, late = (Client(world, pool) for _ in range(3))
-        world.pass_time(2)
-        holder.give()
-        waiting.give()
-        late.give()
-        world.settle()
-    (warning,) = warnings(caplog, "is exhausted")
-    assert warning == (
-        "pool 'timed' is exhausted: somebody has waited 2.0 s for a connection "
-        "(MAX_CONNS 1, 1 in use, 0 idle, 0 opening, 0 closing, 1 waiting)"
-    )
-    world.pass_time(60)
-    holder, late = Client(world, pool), Client(world, pool)
-    world.pass_time(5)
-    assert late.error is not None
-    assert len(warnings(caplog, "is exhausted")) == 2
+    holder = Client(world, pool)
+    for _ in range(18):  # 90 seconds: one waits after the other, each in vain
+        waiting = Client(world, pool)
+        world.pass_time(5)
+        assert waiting.error is not None
     holder.give()
+    assert len(warnings(caplog, "is exhausted")) == 2
+
+
+def test_those_who_wait_though_there_are_slots_are_warned_of_in_other_words(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool, opener = make_pool(world, MAX_CONNS=2), Opener(world)
+    connect = opener.connect
+    opener.connect = lambda: (world.sleep(3), connect())[1]  # type: ignore[method-assign]
+    waiting = Client(world, pool, opener)
+    world.pass_time(2)
+    (warning,) = warnings(caplog, "has been waiting")
+    assert warning == (
+        "pool 'timed' lets callers wait: somebody has been waiting 1.0 s for a connection "
+        "(MAX_CONNS 2, 0 in use, 0 idle, 1 opening, 0 closing, 1 waiting)"
+    )
+    world.pass_time(2)
+    waiting.give()
 
 
 def test_a_short_wait_is_none(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -140,4 +166,4 @@ def test_a_short_wait_is_none(world: World, caplog: pytest.LogCaptureFixture) ->
     world.pass_time(0.9)
     holder.give()
     waiting.give()
-    assert not warnings(caplog, "is exhausted")
+    assert not warnings(caplog, "has been waiting")
