@@ -334,13 +334,13 @@ def test_a_checkout_that_waits_cannot_be_used_by_another(pool: Any) -> None:
     holder, waiting = Borrower(single), Borrower(single)
     holder.take()
     checkout = Checkout(single, waiting, waiting.opener)
-    task = spawn(single.acquire, checkout)
+    task = spawn(lambda: single.release(single.acquire(checkout)))
     until(lambda: single.stats().waiting == 1)
     with pytest.raises(PoolError, match="in use already"):
         single.acquire(checkout)
     holder.give()
-    assert task.result() is checkout
-    single.release(checkout)
+    task.result()
+    assert single.stats().checkouts == 2
 
 
 def test_closing_sends_waiters_away_and_closes_held_connections_on_return(pool: Any) -> None:
