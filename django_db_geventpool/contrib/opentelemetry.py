@@ -20,6 +20,8 @@ from ..pool import Pool
 from ..stats import BOUNDS, Histogram
 from .metrics import COUNTERS, GAUGES, HISTOGRAMS, POOL_NAME, Metric, Pools
 
+Callback = Callable[[api.CallbackOptions], Iterable[api.Observation]]
+
 #: How many values are recorded before others may go on.
 AT_ONCE = 200
 _NOTHING = Histogram()
@@ -37,11 +39,11 @@ def instrument(meter_provider: api.MeterProvider | None = None) -> None:
     meter = api.get_meter("django_db_geventpool", __version__, meter_provider)
     for metric in GAUGES:
         meter.create_observable_up_down_counter(*_how(metric))
-    for metric in COUNTERS:
-        meter.create_observable_counter(*_how(metric))
     times = _Times(meter)
-    # Its callback has nothing to tell by itself: it lets the histograms catch up.
-    meter.create_observable_counter("django_db_geventpool.catch_up", [times.catch_up])
+    for metric in COUNTERS:
+        # The API asks for no histogram: those catch up when it asks for the first counter.
+        first = [times.catch_up] if metric is COUNTERS[0] else []
+        meter.create_observable_counter(*_how(metric, first))
 
 
 def _pools() -> Iterator[tuple[str, Pools]]:
@@ -49,13 +51,15 @@ def _pools() -> Iterator[tuple[str, Pools]]:
         yield pool.name, Pools.of(pool.config, pool.stats())
 
 
-def _how(metric: Metric) -> tuple[str, list[Callable[[Any], Iterable[api.Observation]]], str, str]:
+def _how(metric: Metric, callbacks: Iterable[Callback] = ()) -> tuple[Any, ...]:
+    """How to create an instrument that observes it."""
+
     def observe(_: api.CallbackOptions) -> Iterator[api.Observation]:
         for name, pools in _pools():
             for value, attributes in metric.read(pools):
                 yield api.Observation(value, {POOL_NAME: name, **attributes})
 
-    return metric.name, [observe], metric.unit, metric.help
+    return metric.name, [*callbacks, observe], metric.unit, metric.help
 
 
 class _Times:

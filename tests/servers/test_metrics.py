@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 from collections.abc import Iterator
 from threading import Event
 from typing import Any
@@ -18,6 +20,8 @@ from django_db_geventpool.stats import BOUNDS, Times
 
 from ..scripts import run
 from ..tasks import spawn, until
+from .running import PRELOAD, Running, Start
+from .test_gunicorn import gunicorn
 
 STATE = db_attributes.DB_CLIENT_CONNECTION_STATE
 POOL = db_attributes.DB_CLIENT_CONNECTION_POOL_NAME
@@ -146,6 +150,51 @@ def test_each_reader_of_a_provider_gets_all_of_it(database: Any) -> None:
         (use,) = Collected(reader, one.alias).points("db.client.connection.use_time")
         assert use.count == 1
     provider.shutdown()
+
+
+def exported(site: Running, worker: int) -> dict[str, Any]:
+    """What a worker has told last: the points of each metric."""
+    lines = re.findall(rf"^metrics of {worker}: (.*)$", site.log(), re.MULTILINE)
+    (scope,) = json.loads(lines[-1])["resource_metrics"][0]["scope_metrics"]
+    return {metric["name"]: metric["data"]["data_points"] for metric in scope["metrics"]}
+
+
+@pytest.mark.parametrize("preload", [{}, PRELOAD], ids=["after the fork", "preloaded"])
+def test_each_worker_of_gunicorn_exports_its_own_pool(
+    start: Start, preload: dict[str, str]
+) -> None:
+    site = gunicorn(start, SITE_METERING="100", **preload)
+    workers = site.visits(processes=2)
+    requests = site.stay(sessions=6)
+
+    def used(worker: int) -> Any:
+        (point,) = [
+            point
+            for point in exported(site, worker)["db.client.connection.count"]
+            if point["attributes"] == {POOL: "default", STATE: "used"}
+        ]
+        return point["value"]
+
+    until(lambda: [used(worker) for worker in workers] == [3, 3])
+
+    def all_have_ended() -> bool:  # those that waited get a connection when others end
+        for session in site.sessions("active"):
+            site._observer("SELECT pg_terminate_backend(%s)", session)
+        return not any(request.running for request in requests)
+
+    until(all_have_ended)
+    for request in requests:
+        request.error()
+
+    def all_is_told(worker: int) -> bool:
+        found = exported(site, worker)
+        (most,) = found["db.client.connection.max"]
+        (checkouts,) = found["django_db_geventpool.checkouts"]
+        (uses,) = found["db.client.connection.use_time"]
+        assert (most["value"], checkouts["value"] >= 3) == (3, True)
+        return used(worker) == 0 and uses["count"] == checkouts["value"]
+
+    until(lambda: all(map(all_is_told, workers)))
 
 
 def test_neither_library_is_imported_unless_a_site_asks_for_it() -> None:

@@ -18,6 +18,13 @@ graceful_timeout = int(os.environ.get("SITE_GRACE", "20"))
 control_socket_disable = True
 
 
+def post_worker_init(worker: Any) -> None:
+    if "SITE_METERING" in os.environ:
+        from tests.servers.site import metering
+
+        metering.begin(int(os.environ["SITE_METERING"]))
+
+
 def worker_exit(server: Any, worker: Any) -> None:
     """Close the pool before the process ends: it waits for what is still being cancelled."""
     if os.getpid() != worker.pid:
