@@ -25,9 +25,11 @@ from django.http import Http404, HttpResponse
 from django.test import RequestFactory, override_settings
 
 from django_db_geventpool import registry
-from django_db_geventpool.contrib.monitor import publisher, snapshot, views
-from django_db_geventpool.contrib.monitor.config import MonitorConfig
-from django_db_geventpool.contrib.monitor.group import SILENCE, Group, tidy_up
+from django_db_geventpool.contrib.config import MonitorConfig
+from django_db_geventpool.contrib.group import files, publisher, snapshot
+from django_db_geventpool.contrib.group.files import SILENCE, Group, tidy_up
+from django_db_geventpool.contrib.group.snapshot import SPAN
+from django_db_geventpool.contrib.monitor import views
 from django_db_geventpool.stats import BOUNDS
 
 from .plugin_hub import HUB
@@ -78,11 +80,12 @@ class Process:
         self.name = name
         self.publish(**stats)
 
-    def publish(self, at: float = 0.0, **stats: Any) -> None:
+    def publish(self, at: float | None = None, **stats: Any) -> None:
         times = {"counts": [1] + [0] * len(BOUNDS), "total": 0.5}
         numbers = dict.fromkeys(("size", "idle", "in_use", "opening", "closing", "waiting"), 0)
         stats = {**numbers, "wait_time": times, "discards": {"idle": 1}, **stats}
-        pool = {"reuse_conns": 2, "min_conns": 1, "stats": stats, "holders": [], "samples": []}
+        pool = {"reuse_conns": 2, "min_conns": 1, "stats": stats, "holders": [], "samples": [[1]]}
+        at = time.time() if at is None else at
         self.group.publish({"name": self.name, "at": at, "pools": {"default": pool}})
 
     def end(self) -> None:
@@ -106,16 +109,39 @@ def test_the_processes_of_a_group_are_added_up(join: Join) -> None:
     assert (sums.stats.size, sums.stats.in_use, sums.stats.waiting) == (8, 7, 2)
     assert (sums.stats.checkouts, sums.stats.discards) == (15, {"idle": 2})
     assert (sums.stats.wait_time.counts[0], sums.stats.wait_time.total) == (2, 1.0)
-    assert (sums.idle_max, sums.idle_min) == (4, 2)
+    assert (sums.reuse_conns, sums.min_conns) == (4, 2)
 
 
 def test_what_an_ended_process_has_counted_stays_and_what_it_had_does_not(join: Join) -> None:
     reader = join("reader")
     Process(join, "first", size=4, in_use=3, waiting=9, checkouts=10).end()
     assert reader.read().living == []
-    sums = total(reader)
-    assert (sums.stats.size, sums.stats.in_use, sums.stats.waiting, sums.idle_max) == (0, 0, 0, 0)
-    assert (sums.stats.checkouts, sums.stats.wait_time.count) == (10, 1)
+    stats = total(reader).stats
+    assert (stats.size, stats.in_use, stats.waiting, total(reader).reuse_conns) == (0, 0, 0, 0)
+    assert (stats.checkouts, stats.wait_time.count) == (10, 1)
+
+
+@pytest.mark.parametrize("is_cleared_up", [False, True])
+def test_how_the_last_minutes_of_an_ended_process_went_stays_for_as_long(
+    join: Join, monkeypatch: pytest.MonkeyPatch, *, is_cleared_up: bool
+) -> None:
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(files, "time", SimpleNamespace(time=lambda: clock.now))
+    Process(join, "first", at=1000.0, size=4, in_use=3, checkouts=10).end()
+    reader = join("reader")
+    for clock.now in (1001.0, 999.0 + SPAN):
+        if is_cleared_up:
+            Process(join, f"at {clock.now}")
+        (found,) = reader.read().ended
+        pool = found["pools"]["default"]
+        assert (found["name"], pool["size"], pool["samples"]) == ("first", 4, [[1]])
+        assert total(reader).stats.checkouts == 10
+    clock.now = 1000.0 + SPAN
+    for number in range(2):
+        assert reader.read().ended == []
+        assert total(reader).stats.checkouts == 10
+        if is_cleared_up:
+            Process(join, f"late {number}")
 
 
 def test_the_next_process_clears_up_after_those_that_have_ended(join: Join, folder: Path) -> None:
@@ -123,21 +149,26 @@ def test_the_next_process_clears_up_after_those_that_have_ended(join: Join, fold
     for number in range(3):
         Process(join, f"ended{number}", checkouts=10).end()
     for number in range(2):
-        group = join(f"next{number}")
-        assert len([path for path in folder.glob("*.json") if "ended." not in path.name]) == 1
+        Process(join, f"next{number}")
+        found = {path.name.partition(".")[0] for path in folder.glob("*.json")}
+        assert found == {"ended", "living", *(f"next{each}" for each in range(number + 1))}
         assert not list(folder.glob("ended?.lock"))
-        assert total(group).stats.checkouts == 35
+        assert total(join("reader")).stats.checkouts == 35
 
 
-def test_clearing_up_that_was_interrupted_counts_nothing_twice(join: Join, folder: Path) -> None:
-    Process(join, "ended1", checkouts=10).end()
+@pytest.mark.parametrize("ago", [0.0, SPAN])
+def test_clearing_up_that_was_interrupted_counts_nothing_twice(
+    join: Join, folder: Path, ago: float
+) -> None:
+    Process(join, "ended1", at=time.time() - ago, checkouts=10).end()
     (file,) = folder.glob("ended1.*.json")
-    kept = file.read_bytes()
-    reader = join("reader")
-    file.write_bytes(kept)  # as if it had been killed before it removed the file
+    kept, reader = file.read_bytes(), join("reader")
+    Process(join, "next")
+    file.write_bytes(kept)  # as if that one had been killed before it removed the file
     assert total(reader).stats.checkouts == 10
-    assert total(join("next")).stats.checkouts == 10
+    Process(join, "after that")
     assert not file.exists()
+    assert total(reader).stats.checkouts == 10
 
 
 def test_whoever_reads_meanwhile_counts_each_process_once(
@@ -150,7 +181,7 @@ def test_whoever_reads_meanwhile_counts_each_process_once(
 
     def then_clear_up(read: Callable[[], Any]) -> Any:
         found = read()
-        join(f"next{next(numbers)}")
+        Process(join, f"next{next(numbers)}")
         return found
 
     for name in ("_files", "_ended"):
@@ -160,7 +191,8 @@ def test_whoever_reads_meanwhile_counts_each_process_once(
 
 def test_a_silent_process_is_still_there(join: Join) -> None:
     silent = Process(join, "silent", at=time.time() - 3600, in_use=1)
-    reader = join("reader")  # which would have cleared it up
+    Process(join, "next")  # which would have cleared it up
+    reader = join("reader")
     assert total(reader).stats.in_use == 1
     silent.publish(in_use=2)
     assert total(reader).stats.in_use == 2
@@ -169,7 +201,7 @@ def test_a_silent_process_is_still_there(join: Join) -> None:
 def test_where_there_are_no_locks_whoever_is_silent_for_long_has_ended(
     join: Join, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("django_db_geventpool.contrib.monitor.group.fcntl", None)
+    monkeypatch.setattr("django_db_geventpool.contrib.group.files.fcntl", None)
     reader = join("reader")
     Process(join, "silent", at=time.time() - SILENCE - 1, in_use=1)
     Process(join, "living", at=time.time(), in_use=10)
@@ -291,11 +323,13 @@ def test_a_full_disk_is_told_of_once_and_the_process_goes_on(
     def fails(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Group, "publish", fails)
-    for _ in range(2):
-        publisher.current().read()
+    with monkeypatch.context() as patch:
+        patch.setattr(Group, "publish", fails)
+        for _ in range(2):
+            assert "No space left" in publisher.current().read().trouble
     (warning,) = [text for text in caplog.messages if "No space left" in text]
     assert "GROUP_DIR" in warning
+    assert publisher.current().read().trouble == ""
 
 
 def test_a_directory_that_was_removed_is_made_again(monitored: Path, database: Any) -> None:
@@ -362,7 +396,7 @@ def test_a_forked_child_publishes_for_itself_and_what_it_counted_outlives_it(fol
         from django.conf import settings
         settings.DJANGO_DB_GEVENTPOOL = {"GROUP_DIR": os.environ["GROUP_DIR"]}
         from django.db import connection
-        from django_db_geventpool.contrib.monitor import publisher
+        from django_db_geventpool.contrib.group import publisher
 
         def query(times):
             for _ in range(times):
@@ -385,6 +419,19 @@ def test_a_forked_child_publishes_for_itself_and_what_it_counted_outlives_it(fol
     assert run(program, GROUP_DIR=str(folder)).split() == ["2", "1", "8"]
 
 
+def test_a_process_that_has_no_pool_leaves_nothing_behind(folder: Path) -> None:
+    program = """
+        import os
+        settings(application_name="none")
+        from django.conf import settings
+        settings.DJANGO_DB_GEVENTPOOL = {"GROUP_DIR": os.environ["GROUP_DIR"]}
+        from django_db_geventpool.contrib.group import publisher
+        print(publisher.current().read().living)
+    """
+    assert run(program, GROUP_DIR=str(folder)).strip() == "[]"
+    assert list(folder.iterdir()) == []
+
+
 def test_what_was_counted_in_the_last_second_of_a_process_is_told(folder: Path, join: Join) -> None:
     program = """
         import os
@@ -392,14 +439,16 @@ def test_what_was_counted_in_the_last_second_of_a_process_is_told(folder: Path, 
         from django.conf import settings
         settings.DJANGO_DB_GEVENTPOOL = {"GROUP_DIR": os.environ["GROUP_DIR"]}
         from django.db import connection
-        from django_db_geventpool.contrib.monitor import publisher
+        from django_db_geventpool.contrib.group import publisher
         publisher.begin()
         for _ in range(7):
             connection.ensure_connection()
             connection.close()
     """
     run(program, GROUP_DIR=str(folder))
-    assert total(join("reader")).stats.checkouts == 7
+    (ended,) = join("reader").read().ended
+    assert ended["is_last"] is True
+    assert ended["pools"]["default"]["stats"]["checkouts"] == 7
 
 
 # -- the settings
@@ -560,6 +609,7 @@ def test_the_figures_of_a_process_are_there_for_the_page(monitored: Path, databa
     assert (pool["hub"], pool["release"], pool["stats"]["checkouts"]) == (HUB, "transaction", 1)
     assert status["totals"][one.alias]["stats"] == pool["stats"]
     assert (status["totals"][one.alias]["min_conns"], len(status["bounds"])) == (1, len(BOUNDS))
+    assert (status["ended"], status["trouble"]) == ([], "")
 
 
 def test_nothing_of_how_the_database_is_reached_is_told(monitored: Path, database: Any) -> None:

@@ -26,8 +26,8 @@ class Pools:
     """The pools of one name in one process, or in several ones."""
 
     stats: PoolStats
-    idle_max: int
-    idle_min: int
+    reuse_conns: int
+    min_conns: int
 
     @classmethod
     def of(cls, config: PoolConfig, stats: PoolStats) -> Pools:
@@ -36,8 +36,8 @@ class Pools:
     def __add__(self, other: Pools) -> Pools:
         return Pools(
             self.stats + other.stats,
-            self.idle_max + other.idle_max,
-            self.idle_min + other.idle_min,
+            self.reuse_conns + other.reuse_conns,
+            self.min_conns + other.min_conns,
         )
 
     def ended(self) -> Pools:
@@ -88,13 +88,13 @@ GAUGES = (
         f"{_CONNECTION}idle.max",
         "{connection}",
         "The most connections that stay open while nobody uses them: REUSE_CONNS.",
-        _one(lambda pools: pools.idle_max),
+        _one(lambda pools: pools.reuse_conns),
     ),
     Metric(
         f"{_CONNECTION}idle.min",
         "{connection}",
         "How many, once opened, stay open even if nobody has used them for long: MIN_CONNS.",
-        _one(lambda pools: pools.idle_min),
+        _one(lambda pools: pools.min_conns),
     ),
     Metric(
         f"{_CONNECTION}pending_requests",

@@ -20,8 +20,8 @@ from prometheus_client.registry import Collector
 
 from ..stats import BOUNDS, Histogram
 from . import metrics
+from .group import publisher
 from .metrics import POOL_NAME, Pools
-from .monitor import publisher
 
 
 class PoolCollector(Collector):

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from django_db_geventpool.contrib.monitor.snapshot import COLUMNS, INTERVAL, SAMPLES
+from django_db_geventpool.contrib.group.snapshot import COLUMNS, INTERVAL, SAMPLES
 from django_db_geventpool.stats import BOUNDS, Times
 from django_db_geventpool.watch import Holder
 
@@ -157,8 +157,20 @@ def process(pid: int, pools: Mapping[str, Json], *, age: float = 0.3, host: str 
         "started": AT - 11_000,
         "at": AT - age,
         "age": age,
+        "is_last": False,
         "pools": dict(pools),
     }
+
+
+def ended(pid: int, ago: float, story: Story = quiet, *, is_last: bool = True) -> Json:
+    """A process that is no more, with what it has left behind."""
+    left = pool(story, pid, age=ago)
+    now = ("in_use", "idle", "opening", "closing", "waiting", "size")
+    size, stats = left["stats"]["size"], {**left["stats"], **dict.fromkeys(now, 0)}
+    kept = {**left, "reuse_conns": 0, "stats": stats, "size": size}
+    one = process(pid, {"default": kept}, age=ago)
+    del one["age"], kept["holders"]
+    return {**one, "is_last": is_last}
 
 
 def workers(story: Story, count: int = 3, threshold: float | None = None) -> list[Json]:
@@ -177,11 +189,11 @@ def _added(values: list[Any]) -> Any:
     return sum(values)
 
 
-def status(processes: list[Json], **more: object) -> Json:
-    """*more*: ``server``."""
+def status(processes: list[Json], gone: Sequence[Json] = (), **more: object) -> Json:
+    """*more*: ``server``, ``trouble``."""
     kept = ("reuse_conns", "min_conns", "stats")
     totals: dict[str, list[Json]] = {}
-    for each in processes:
+    for each in (*processes, *gone):
         for name, found in each["pools"].items():
             totals.setdefault(name, []).append({key: found[key] for key in kept})
     return {
@@ -190,6 +202,8 @@ def status(processes: list[Json], **more: object) -> Json:
         "columns": list(COLUMNS),
         "bounds": list(BOUNDS),
         "processes": processes,
+        "ended": sorted(gone, key=lambda each: each["at"]),
+        "trouble": "",
         "totals": {name: _added(found) for name, found in totals.items()},
         **more,
     }

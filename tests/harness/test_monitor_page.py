@@ -101,12 +101,27 @@ TWO = made_up.status(
 )
 
 
-def with_silent(age: float = 37.2, story: made_up.Story = made_up.quiet) -> Json:
-    silent = made_up.process(4712, {"default": made_up.pool(story, age=age)}, age=age)
+def with_silent(
+    age: float = 37.2, story: made_up.Story = made_up.quiet, threshold: float | None = None
+) -> Json:
+    pool = made_up.pool(story, age=age, threshold=threshold)
+    silent = made_up.process(4712, {"default": pool}, age=age)
     return made_up.status([*made_up.workers(made_up.quiet, 1), silent])
 
 
+KILLED = made_up.status(
+    made_up.workers(made_up.quiet, 1),
+    [
+        made_up.ended(4720, 12.4, made_up.exhausted, is_last=False),
+        made_up.ended(4721, 90.0, made_up.exhausted, is_last=False),
+        made_up.ended(4722, 180.0, made_up.quiet, is_last=False),
+        made_up.ended(4723, 200.0, made_up.busy),  # that held one to its end
+    ],
+)
+
+
 ALL = {
+    "killed": KILLED,
     "exhausted": EXHAUSTED,
     "quiet": QUIET,
     "down": DOWN,
@@ -174,10 +189,51 @@ def test_a_silent_process_is_said_to_be_blocked_and_what_it_holds_not_to_be_know
     assert "8 not heard of" in texts(browser, ".legend")[1]
 
 
-def test_what_a_silent_process_was_waiting_for_is_no_exhaustion_of_now(show: Any) -> None:
-    browser = show(with_silent(story=made_up.exhausted))
+def test_what_a_silent_process_held_and_was_waiting_for_is_told_as_nothing_of_now(
+    show: Any,
+) -> None:
+    browser = show(with_silent(story=made_up.exhausted, threshold=10.0))
     assert headline(browser).startswith("1 of 2 processes is silent")
     assert figures(browser)["waiting"].split()[0] == "0"
+    assert not any("LEAK_THRESHOLD" in each for each in texts(browser, "#findings li"))
+
+
+def test_a_process_that_was_killed_at_work_is_the_first_thing_to_know_for_a_minute(
+    show: Any,
+) -> None:
+    browser = show(KILLED)
+    assert headline(browser) == (
+        "gunicorn 4720 ended at 02:53:09 without a last word, with 8 connections in use and 10 "
+        "waiting. Was it killed?"
+    )
+    assert browser.find_element(By.ID, "verdict").get_attribute("class") == "warn"
+    earlier, idle = [each for each in texts(browser, "#findings li") if "ended" in each]
+    assert earlier.startswith("gunicorn 4721 ended at 02:51:51 without a last word")
+    assert idle == (
+        "2 processes ended in the last 5 minutes, the last at 02:50:21: "
+        "gunicorn 4722, gunicorn 4723."
+    )
+
+
+def test_the_last_minutes_of_a_process_that_has_ended_stay_in_the_charts(show: Any) -> None:
+    ended = made_up.ended(4720, 90.0, made_up.exhausted)
+    browser = show(made_up.status(made_up.workers(made_up.quiet, 1), [ended]))
+    assert headline(browser).startswith("Fine: ") and " of 8 connections" in headline(browser)
+    assert figures(browser)["waiting"] == "0 up to 10 in 5 min"
+    assert figures(browser)["timeouts"] == "3 in 5 min"
+    assert len(rows(browser, ".processes")) == 1
+    assert "Nobody waits now; in the last 5 minutes up to 10 did, the last at 02:51:53." in texts(
+        browser, "#findings li"
+    )
+
+
+def test_where_processes_cannot_tell_each_other_it_says_so(show: Any) -> None:
+    trouble = "[Errno 28] No space left on device"
+    browser = show(made_up.status(made_up.workers(made_up.quiet, 1), trouble=trouble))
+    assert headline(browser) == (
+        "Not every process may be shown: they cannot tell each other what they have "
+        "([Errno 28] No space left on device)."
+    )
 
 
 def test_a_process_that_is_a_little_late_is_not_called_silent(show: Any) -> None:

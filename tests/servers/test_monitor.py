@@ -126,10 +126,22 @@ def test_counters_go_on_where_a_worker_has_been_replaced(site: Running) -> None:
     assert before["checkouts"] > 0
     os.kill(pid, signal.SIGKILL)
     until(lambda: pid not in [each["pid"] for each in status(site)["processes"]])
+    (ended,) = status(site)["ended"]  # the charts keep what it had
+    pool = ended["pools"]["default"]
+    assert (ended["pid"], ended["is_last"]) == (pid, False)
+    assert (pool["size"], len(pool["samples"]) > 0) == (3, True)
     site.visits(processes=2)
     assert len(status(site)["processes"]) == 2
     assert stats(site)["checkouts"] >= before["checkouts"] + 2
     assert stats(site)["size"] == 6
+    assert [each["pid"] for each in status(site)["ended"]] == [pid]
+
+
+def test_a_worker_that_stops_in_good_order_says_so(site: Running) -> None:
+    pid = status(site)["processes"][0]["pid"]
+    os.kill(pid, signal.SIGTERM)
+    (ended,) = until(lambda: status(site)["ended"])
+    assert (ended["pid"], ended["is_last"]) == (pid, True)
 
 
 def test_a_worker_whose_hub_is_blocked_is_seen_to_be_silent(site: Running) -> None:

@@ -3,4 +3,4 @@
 ``path("pool/", include("django_db_geventpool.contrib.monitor.urls"))``; see docs/monitoring.md.
 """
 
-from .publisher import begin as begin
+from ..group.publisher import begin as begin

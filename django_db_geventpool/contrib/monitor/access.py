@@ -14,7 +14,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from .config import ANYONE, MonitorConfig
+from ..config import ANYONE, MonitorConfig
 
 View = Callable[..., HttpResponse]
 

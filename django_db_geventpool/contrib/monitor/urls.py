@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import publisher, views
+from . import begin, views
 
 app_name = "geventpool"
 urlpatterns = [
@@ -14,4 +14,4 @@ urlpatterns = [
     path("<str:name>", views.part, name="part"),
 ]
 
-publisher.begin()
+begin()

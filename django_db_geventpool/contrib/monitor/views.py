@@ -9,10 +9,10 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 
 from ...stats import BOUNDS
-from . import publisher
+from ..group import publisher
+from ..group.files import Reading
+from ..group.snapshot import COLUMNS, INTERVAL, as_json
 from .access import guarded, login_first
-from .group import Reading
-from .snapshot import COLUMNS, INTERVAL, as_json
 
 _FILES = files(__package__) / "page"
 _KINDS = {
@@ -44,7 +44,9 @@ def status_of(reading: Reading) -> dict[str, Any]:
         "processes": [
             {**each, "age": round(max(0.0, now - each["at"]), 3)} for each in reading.living
         ],
+        "ended": sorted(reading.ended, key=lambda each: each["at"]),
         "totals": as_json(reading.totals()),
+        "trouble": reading.trouble,
     }
 
 

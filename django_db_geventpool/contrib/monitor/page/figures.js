@@ -15,17 +15,12 @@ export function poolsOf(status) {
   const names = Object.keys(status.totals);
   names.sort((a, b) => (b === "default") - (a === "default") || a.localeCompare(b));
   const pools = names.map((name) => {
-    const members = status.processes.filter((process) => name in process.pools).map((process) => ({
-      process,
-      key: `${process.host} ${process.pid} ${process.started}`,
-      isSilent: process.age > SILENT,
-      ...process.pools[name],
-      samples: process.pools[name].samples.map((row) =>
-        Object.fromEntries(status.columns.map((column, place) => [column, row[place]]))),
-    }));
+    const partsOf = (processes) => processes.filter((process) => name in process.pools)
+      .map((process) => part(process, name, status.columns));
+    const [members, ended] = [partsOf(status.processes), partsOf(status.ended)];
     const { stats, reuse_conns, min_conns } = status.totals[name];
-    const [present, lately] = [now(members), past(members, status.at)];
-    return { name, members, stats, reuse_conns, min_conns, now: present, past: lately };
+    const [present, lately] = [now(members), past([...members, ...ended], status.at)];
+    return { name, members, ended, stats, reuse_conns, min_conns, now: present, past: lately };
   });
   // What the server counts is of all pools.
   const server = (pools.length === 1 && status.server) || { samples: [] };
@@ -34,6 +29,17 @@ export function poolsOf(status) {
   }
   return pools;
 }
+
+/** A process's part of a pool; of one that has ended, `size` is what it had. */
+const part = (process, name, columns) => ({
+  process,
+  key: `${process.host} ${process.pid} ${process.started}`,
+  isSilent: process.age > SILENT,
+  size: process.pools[name].stats.size,
+  ...process.pools[name],
+  samples: process.pools[name].samples.map((row) =>
+    Object.fromEntries(columns.map((column, place) => [column, row[place]]))),
+});
 
 /** The rows of samples that the server's own count has for the seconds of the charts. */
 export const serverPast = ({ samples }, { times }) =>
@@ -54,16 +60,17 @@ function past(members, at) {
   const times = Array.from({ length: SPAN }, (_, place) => Math.ceil(at) - SPAN + 1 + place);
   const names = [...STATES, ...RATES, "changing", "unknown", "size"];
   const sums = Object.fromEntries(names.map((name) => [name, Array(SPAN).fill(null)]));
-  for (const { samples, stats } of members) {
+  for (const { samples, size, process } of members) {
+    const end = process.age === undefined ? process.at + FRESH : Infinity; // it has ended
     let last = -1;
     times.forEach((time, place) => {
       const add = (name, value) => (sums[name][place] += value);
       while (last + 1 < samples.length && samples[last + 1].at <= time) last += 1;
-      if (last < 0) return;
+      if (last < 0 || time > end) return;
       const [sample, before] = [samples[last], samples[last - 1]];
       const isFresh = Math.min(time, at) - sample.at <= FRESH;
-      add("size", stats.size);
-      add("unknown", isFresh ? 0 : stats.size);
+      add("size", size);
+      add("unknown", isFresh ? 0 : size);
       STATES.forEach((name) => add(name, isFresh ? sample[name] : 0));
       add("changing", isFresh ? sample.opening + sample.closing : 0);
       if (before) RATES.forEach((name) => add(name, isFresh ? perSecond(before, sample, name) : 0));
@@ -93,9 +100,9 @@ export function exhaustedSince({ samples, stats, process }) {
 }
 
 /** How much a counter has grown in the last seconds, over all processes, and when it last did. */
-export function growth(members, name, seconds, at) {
+export function growth({ members, ended }, name, seconds, at) {
   let count = 0, last = null;
-  for (const { samples } of members) {
+  for (const { samples } of [...members, ...ended]) {
     samples.forEach((sample, place) => {
       if (place === 0 || sample.at < at - seconds) return;
       const more = Math.max(0, sample[name] - samples[place - 1][name]);

@@ -52,7 +52,7 @@ async function words(response) {
 
 function show() {
   const pools = poolsOf(status);
-  const found = findings(pools, status.at);
+  const found = findings(pools, status);
   verdict(found);
   keep($("tiles"), pools, ({ name }) => name, tile);
   $("tiles").hidden = pools.length < 2;

@@ -81,9 +81,10 @@ function settings({ members, reuse_conns, min_conns, now }) {
   ].join(" · ");
 }
 
-function keyFigures({ members, now, past }, at) {
-  const timeouts = growth(members, "timeouts", SPAN, at).count;
-  const failed = growth(members, "failed_connects", SPAN, at).count;
+function keyFigures(pool, at) {
+  const { now, past } = pool;
+  const timeouts = growth(pool, "timeouts", SPAN, at).count;
+  const failed = growth(pool, "failed_connects", SPAN, at).count;
   const most = Math.max(0, ...past.waiting);
   return [
     ["in use", number(now.in_use), `of ${number(now.size)}`, now.in_use >= now.size && now.size ? "full" : ""],

@@ -6,16 +6,21 @@ import { bound, clock, duration, number, place, plural, processName, who } from 
 const LEVELS = ["alarm", "warn", "note", "fine"];
 // Seconds after which what has failed is the past, and no alarm any more.
 const RECENT = 10;
+// The same for a process that was killed: its requests have failed, and somebody asks why.
+const MOURNING = 60;
 const MINUTES = `the last ${SPAN / 60} minutes`;
 
 /** `[{ level, kind, text }]`; there is always one, and only the first is needed to know. */
-export function findings(pools, at) {
+export function findings(pools, { at, trouble }) {
+  const incomplete = trouble ? [alone(trouble)] : [];
   if (!pools.length) {
-    return [{ level: "note", kind: "none", text: "No pool has been used yet: the first query opens one." }];
+    const text = "No pool has been used yet: the first query opens one.";
+    return [...incomplete, { level: "note", kind: "none", text }];
   }
   const found = pools.flatMap((pool) =>
     [connects, exhaustion, timeouts, leaks, waits].flatMap((look) => look(pool, at))
       .map((each) => ({ ...each, text: pools.length > 1 ? ofPool(pool, each.text) : each.text })));
+  found.push(...incomplete, ...ends(pools, at));
   const silent = silence(pools);
   const isFine = !found.some(({ level }) => level === "alarm" || level === "warn");
   if (isFine) found.push(silent.length ? others(pools) : fine(pools));
@@ -26,8 +31,8 @@ export function findings(pools, at) {
 
 const ofPool = ({ name }, text) => `Pool ${name}: ${text[0].toLowerCase()}${text.slice(1)}`;
 
-function connects({ members }, at) {
-  const { count, last } = growth(members, "failed_connects", SPAN, at);
+function connects(pool, at) {
+  const { count, last } = growth(pool, "failed_connects", SPAN, at);
   if (!count) return [];
   if (at - last > RECENT) {
     const text = `${plural(count, "connect")} failed in ${MINUTES}, the last at ${clock(last)}.`;
@@ -81,15 +86,15 @@ function most(holders) {
     spot && `, the longest at ${spot}`}.`];
 }
 
-function timeouts({ members }, at) {
-  const { count, last } = growth(members, "timeouts", SPAN, at);
+function timeouts(pool, at) {
+  const { count, last } = growth(pool, "timeouts", SPAN, at);
   if (!count) return [];
   const text = `${plural(count, "caller")} got a PoolTimeout in ${MINUTES}, the last at ${clock(last)}.`;
   return [{ level: at - last > RECENT ? "note" : "warn", kind: "timeouts", text }];
 }
 
-function leaks(pool) {
-  const long = holdersOf(pool).filter(({ seconds, member }) =>
+function leaks({ now }) {
+  const long = holdersOf({ members: now.heard }).filter(({ seconds, member }) =>
     member.leak_threshold !== null && seconds >= member.leak_threshold);
   if (!long.length) return [];
   const [{ seconds, member }] = long;
@@ -101,9 +106,9 @@ function leaks(pool) {
 function waits({ now, past }) {
   const waiting = now.heard.filter(({ stats }) => stats.waiting > 0 && !isExhausted(stats));
   if (waiting.length) {
-    const count = sum(waiting.map(({ stats }) => stats.waiting));
-    const text = `${number(count)} waiting for a connection, though not all slots are in use: ` +
-      `${now.in_use} of ${now.size} are, ${now.opening} opening.`;
+    const count = (name) => number(sum(waiting.map(({ stats }) => stats[name])));
+    const text = `${count("waiting")} waiting for a connection, though not all slots are in use: ` +
+      `${count("in_use")} of ${count("size")} are, ${count("opening")} opening.`;
     return [{ level: "warn", kind: "waiting", text }];
   }
   const most = Math.max(...past.waiting);
@@ -111,6 +116,28 @@ function waits({ now, past }) {
   const last = past.times[past.waiting.findLastIndex((count) => count > 0)];
   const text = `Nobody waits now; in ${MINUTES} up to ${number(most)} did, the last at ${clock(last)}.`;
   return [{ level: "note", kind: "waited", text }];
+}
+
+/** Processes that have ended. One that did so without a last word was killed, or has crashed. */
+function ends(pools, at) {
+  const every = new Map();
+  for (const { key, process, samples } of pools.flatMap(({ ended }) => ended)) {
+    const { in_use, waiting } = every.get(key) ?? { in_use: 0, waiting: 0 }, last = samples.at(-1);
+    every.set(key, { process, in_use: in_use + last.in_use, waiting: waiting + last.waiting });
+  }
+  const wasBusy = ({ process, in_use, waiting }) => !process.is_last && in_use + waiting > 0;
+  const found = [...every.values()].reverse(), busy = found.filter(wasBusy);
+  const others = found.filter((each) => !wasBusy(each)).map(({ process }) => ({ process }));
+  const texts = busy.slice(0, 3).map(({ process, in_use, waiting }) => ({
+    level: at - process.at > MOURNING ? "note" : "warn",
+    kind: "killed",
+    text: `${processName(process)} ended at ${clock(process.at)} without a last word, with ` +
+      `${plural(in_use, "connection")} in use and ${number(waiting)} waiting. Was it killed?`,
+  }));
+  if (!others.length) return texts;
+  const text = `${plural(others.length, "process", "processes")} ended in ${MINUTES}, ` +
+    `the last at ${clock(others[0].process.at)}${names(others)}.`;
+  return [...texts, { level: "note", kind: "ended", text }];
 }
 
 function silence(pools) {
@@ -125,6 +152,11 @@ function silence(pools) {
     `${hubs} blocked, or stopped; what is held there is not known.`;
   return [{ level: "alarm", kind: "silent", text }];
 }
+
+const alone = (trouble) => ({
+  level: "warn", kind: "alone",
+  text: `Not every process may be shown: they cannot tell each other what they have (${trouble}).`,
+});
 
 const added = (pools, name) => sum(pools.map(({ now }) => now[name]));
 

@@ -22,6 +22,7 @@ Row = tuple[Union[int, float], ...]
 
 #: Seconds from one sample to the next, and how many are kept: five minutes.
 INTERVAL, SAMPLES = 1.0, 300
+SPAN = INTERVAL * SAMPLES
 #: Of so many holders, those who have held a connection for longest, it is told where they are: that
 #: costs about a millisecond for each.
 STACKS = 10
@@ -41,7 +42,7 @@ class Recorder:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{self._started:.6f}"
         self._samples: dict[str, deque[Row]] = {}
 
-    def take(self) -> Snapshot:
+    def take(self, *, is_last: bool = False) -> Snapshot:
         now = time.time()
         return {
             "host": socket.gethostname(),
@@ -49,6 +50,7 @@ class Recorder:
             "program": _program(),
             "started": round(self._started, 3),
             "at": round(now, 3),
+            "is_last": is_last,
             "pools": {pool.name: self._pool(pool, now) for pool in registry.pools()},
         }
 
@@ -77,7 +79,20 @@ def _program() -> str:
 
 def pools_of(snapshot: Snapshot) -> dict[str, Pools]:
     """By the name of the pool."""
-    return {name: _read(pool) for name, pool in snapshot["pools"].items()}
+    return read_pools(snapshot["pools"])
+
+
+def ended(snapshot: Snapshot) -> Snapshot:
+    """What is left of a process after its end: what has happened, and how the last minutes went."""
+    pools = {
+        name: {
+            **_told(each.ended()),
+            "size": each.stats.size,
+            "samples": snapshot["pools"][name]["samples"],
+        }
+        for name, each in pools_of(snapshot).items()
+    }
+    return {**snapshot, "pools": pools}
 
 
 def add_up(all_of_them: Iterable[Mapping[str, Pools]]) -> dict[str, Pools]:
@@ -90,14 +105,18 @@ def add_up(all_of_them: Iterable[Mapping[str, Pools]]) -> dict[str, Pools]:
 
 
 def as_json(pools: Mapping[str, Pools]) -> dict[str, Any]:
+    """What :func:`read_pools` reads."""
     return {name: _told(each) for name, each in pools.items()}
 
 
+def read_pools(pools: Mapping[str, Any]) -> dict[str, Pools]:
+    return {name: _read(pool) for name, pool in pools.items()}
+
+
 def _told(pools: Pools) -> dict[str, Any]:
-    """What :func:`_read` reads."""
     return {
-        "reuse_conns": pools.idle_max,
-        "min_conns": pools.idle_min,
+        "reuse_conns": pools.reuse_conns,
+        "min_conns": pools.min_conns,
         "stats": asdict(pools.stats),
     }
 

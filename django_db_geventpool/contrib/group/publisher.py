@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from ... import registry, watch
 from ...hubs import Hub
 from ...pool import Pool
+from ..config import MonitorConfig, make_private
 from ..metrics import Pools
-from .config import MonitorConfig, make_private
-from .group import Group, Reading, tidy_up
+from .files import Group, Reading, tidy_up
 from .snapshot import INTERVAL, Recorder, Snapshot
 
 logger = logging.getLogger("django_db_geventpool")
@@ -32,6 +32,7 @@ class Publisher:
         self._due = 0.0
         self._chain = 0  # of ticks: a later one ends those before
         self._group: Group | None = None
+        self._trouble = ""
         self._has_warned = False
 
     def keep_on(self, hub: Hub) -> None:
@@ -41,10 +42,11 @@ class Publisher:
             self._chain += 1
             hub.spawn(self._tick, hub, self._chain)
 
-    def publish(self) -> Snapshot:
+    def publish(self, *, is_last: bool = False) -> Snapshot:
         """Now; the snapshot."""
         with self._lock:  # threads take turns, so that none replaces what is newer
-            snapshot = self._recorder.take()
+            self._trouble = ""
+            snapshot = self._recorder.take(is_last=is_last)
             if snapshot["pools"]:
                 with self._telling_of_trouble():
                     self._joined().publish(snapshot)
@@ -54,12 +56,12 @@ class Publisher:
         """What the group has, this process at this moment included."""
         for pool in registry.pools():
             self.keep_on(pool.hub)
-        mine, others = self.publish(), Reading([], {})
+        mine, others = self.publish(), Reading([], [], {})
         with self._telling_of_trouble():
             others = self._joined().read()
         living = [*others.living, *([mine] if mine["pools"] else [])]
         living.sort(key=lambda each: (each["host"], each["started"]))
-        return Reading(living, others.ended)
+        return others._replace(living=living, trouble=self._trouble)
 
     def leave(self) -> None:
         """Tick no more. Also in a forked child, where it is the parent's."""
@@ -93,6 +95,7 @@ class Publisher:
         try:
             yield
         except OSError as error:
+            self._trouble = str(error)
             if self._group is not None and not self._config.folder.exists():
                 self._group.leave()
                 self._group = None  # it is made again, next time
@@ -153,4 +156,4 @@ def _leave_to_parent() -> None:
 def _at_exit() -> None:
     mine = _publishers.get(os.getpid())
     if mine is not None:
-        mine.publish()  # what has happened in the last second counts, too
+        mine.publish(is_last=True)  # what has happened in the last second counts, too

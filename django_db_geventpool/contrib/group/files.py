@@ -1,7 +1,7 @@
 """Where the processes of a group leave their snapshots: a directory with a file for each.
 
 A process holds a lock for as long as it lives, however it ends, and replaces its file as a whole.
-When it has ended, another one adds what it had counted to ``ended.json``, with the name of the
+When it has ended, another one moves what it had counted to ``ended.json``, under the name of the
 file, and removes the file after that. So whoever reads the files first and ``ended.json`` then
 counts each process once.
 
@@ -19,9 +19,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..config import make_private
 from ..metrics import Pools
-from .config import make_private
-from .snapshot import Snapshot, add_up, as_json, pools_of
+from .snapshot import SPAN, Snapshot, add_up, as_json, ended, pools_of, read_pools
 
 fcntl: Any
 posix: Any
@@ -39,21 +39,33 @@ _ENDED = f"ended.{FORMAT}"
 SILENCE = 60.0
 #: Seconds after which a directory without a new file is nobody's any more.
 _ABANDONED = 3600.0
-#: How many names of removed files are remembered: more than can be added while somebody reads.
-_REMEMBERED = 1000
 
 
 class Reading(NamedTuple):
+    """What a group has told."""
+
     living: list[Snapshot]
-    ended: dict[str, Pools]
-    """What those that have ended had counted, by the name of the pool."""
+    ended: list[Snapshot]
+    """Of those that have ended in the last minutes."""
+    before: Mapping[str, Pools]
+    """What those had counted that have ended before, by the name of the pool."""
+    trouble: str = ""
+    """Why this process cannot tell the others, or be told by them, if so."""
 
     def totals(self) -> dict[str, Pools]:
-        return add_up([*map(pools_of, self.living), self.ended])
+        return add_up([*map(pools_of, self.living), *map(pools_of, self.ended), self.before])
+
+
+class _Ended(NamedTuple):
+    """The content of ``ended.json``."""
+
+    lately: dict[str, Snapshot]
+    """By the name of the file that each had."""
+    before: Mapping[str, Pools]
 
 
 class Group:
-    """One process's place in it.
+    """One process's place in it. It joins with its first snapshot.
 
     :param name: of this process, as no other one of the group has ever been called.
     :raises OSError: if the directory cannot be used, or could be written by somebody else.
@@ -62,11 +74,9 @@ class Group:
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
         self._file = folder / f"{name}.{FORMAT}"
+        self._lock: int | None = None
+        self._has_joined = False
         make_private(folder)
-        self._lock = _lock(_lock_of(self._file))
-        with _alone(folder / "lock") as is_alone:
-            if is_alone:
-                self._bury()
 
     def leave(self) -> None:
         """As the end of the process does it; in a forked child, which has its parent's lock too."""
@@ -76,6 +86,12 @@ class Group:
 
     def publish(self, snapshot: Snapshot) -> None:
         """:raises OSError:"""
+        if not self._has_joined:
+            self._lock = _lock(_lock_of(self._file))
+            self._has_joined = True
+            with _alone(self._folder / "lock") as is_alone:
+                if is_alone:
+                    self._bury()
         self._write(self._file, snapshot)
 
     def read(self) -> Reading:
@@ -84,25 +100,32 @@ class Group:
         :raises OSError:
         """
         files = self._files()
-        names, ended = self._ended()
-        living, others = [], [ended]
+        lately, before = self._ended()
+        living = []
         for path, snapshot in files.items():
-            if path.name in names:
+            if path.name in lately:
                 continue
             if _lives(path, snapshot):
                 living.append(snapshot)
             else:
-                others.append(_what_is_left(snapshot))
-        return Reading(living, add_up(others))
+                lately[path.name] = ended(snapshot)
+        return Reading(living, *_by_age(lately, before))
 
     def _bury(self) -> None:
-        """Add what has ended to ``ended.json``. One process at a time does it."""
+        """Move what has ended to ``ended.json``. One process at a time does it."""
         dead = {path: each for path, each in self._files().items() if not _lives(path, each)}
-        names, ended = self._ended()
-        new = [_what_is_left(each) for path, each in dead.items() if path.name not in names]
-        names = [*names, *(path.name for path in dead)][-_REMEMBERED:]
-        if names:
-            content = {"names": names, "pools": as_json(add_up([ended, *new]))}
+        lately, before = self._ended()
+        for path, snapshot in dead.items():
+            lately.setdefault(path.name, ended(snapshot))
+        # A name is kept until its file is gone for long, so that nobody can count it twice.
+        old = [
+            name
+            for name, each in lately.items()
+            if self._folder / name not in dead and not _is_recent(each)
+        ]
+        before = add_up([before, *(pools_of(lately.pop(name)) for name in old)])
+        if lately or before:
+            content = {"lately": lately, "before": as_json(before)}
             self._write(self._folder / _ENDED, content)
         for path in dead:
             path.unlink(missing_ok=True)
@@ -118,12 +141,12 @@ class Group:
                     found[path] = json.loads(path.read_bytes())
         return found
 
-    def _ended(self) -> tuple[list[str], dict[str, Pools]]:
+    def _ended(self) -> _Ended:
         try:
             found = json.loads((self._folder / _ENDED).read_bytes())
         except (FileNotFoundError, ValueError):
-            return [], {}
-        return found["names"], pools_of(found)
+            return _Ended({}, {})
+        return _Ended(found["lately"], read_pools(found["before"]))
 
     def _write(self, path: Path, content: Mapping[str, Any]) -> None:
         """Nothing switches here, and threads take turns: the publisher's lock."""
@@ -145,8 +168,17 @@ def tidy_up(base: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _what_is_left(snapshot: Snapshot) -> dict[str, Pools]:
-    return {name: pools.ended() for name, pools in pools_of(snapshot).items()}
+def _by_age(
+    lately: Mapping[str, Snapshot], before: Mapping[str, Pools]
+) -> tuple[list[Snapshot], Mapping[str, Pools]]:
+    """Those that have ended in the last minutes, and what those before had counted."""
+    recent = [each for each in lately.values() if _is_recent(each)]
+    older = [each for each in lately.values() if not _is_recent(each)]
+    return recent, add_up([before, *map(pools_of, older)])
+
+
+def _is_recent(snapshot: Snapshot) -> bool:
+    return bool(time.time() - snapshot["at"] < SPAN)
 
 
 def _lock_of(file: Path) -> Path:
