@@ -219,7 +219,7 @@ RACES = (
         "mixed",
         (
             *("public-psycopg3", "ours-psycopg3", "ours-transaction"),
-            *("django-pool", "connection-pool", "real-pool"),
+            *("django-pool", "connection-pool", "real-pool", "handed-psycopg3:lent"),
         ),
         ("rate", "cpu"),
         count=200,
@@ -233,6 +233,7 @@ RACES = (
         ),
         size=4,
         slow=True,
+        variants={"lent": {"handed": 4}},
         optional=frozenset({"ours-transaction"}),
     ),
 )
