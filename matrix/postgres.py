@@ -13,6 +13,7 @@ set; without a command it prints the URL and serves until Ctrl-C.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -138,7 +139,13 @@ def run(command: list[str]) -> int:
 
 def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & has it ignored
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
     command = arguments[1:] if arguments[:1] == ["--"] else arguments
+    if command and shutil.which(command[0]) is None:
+        print(f"error: there is no command {command[0]!r}", file=sys.stderr)
+        return 127  # as a shell says it
     try:
         return run(command)
     except ServerUnavailable as error:

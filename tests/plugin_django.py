@@ -14,7 +14,7 @@ from typing import Any, Callable
 import pytest
 
 from matrix import ABSENT
-from matrix.postgres import Server, ServerAbsent, ServerUnavailable, server
+from matrix.postgres import Server, ServerAbsent, ServerUnavailable, parse_url, server
 
 from . import pgbouncer
 from .tasks import pause, spawn, until
@@ -28,22 +28,34 @@ _numbers = itertools.count(1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.option.collectonly or config.option.help:
-        return
     global SERVER
+    if config.option.help:
+        return
+    if config.option.collectonly:
+        SERVER = parse_url("postgresql://localhost/nothing_is_asked_of_it")
+    else:
+        SERVER = _started()
+    _configure(SERVER)
+
+
+def _started() -> Server:
+    """For as long as the tests run."""
     try:
-        SERVER = started = _stack.enter_context(server())
+        return _stack.enter_context(server())
     except ServerUnavailable as error:
         if isinstance(error, ServerAbsent) and not os.environ.get("CI"):
             pytest.exit(str(error), returncode=ABSENT)
         raise pytest.UsageError(str(error)) from None
+
+
+def _configure(server: Server) -> None:
     import django
     from django.conf import settings
 
-    behind = started.direct or started
+    behind = server.direct or server
     settings.configure(
         DATABASES={
-            "default": {"ENGINE": ENGINE, **started.django},
+            "default": {"ENGINE": ENGINE, **server.django},
             "observer": {
                 "ENGINE": "django.db.backends.postgresql",
                 **behind.django,

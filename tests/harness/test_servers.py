@@ -151,6 +151,16 @@ def test_a_command_runs_with_a_server_of_its_own_and_hands_on_its_exit_code(comm
     assert not answers(found)
 
 
+def test_it_says_what_it_is_for_and_what_is_missing_without_a_server(command: Any) -> None:
+    process, output = command("--help")
+    assert output.readline().startswith("A PostgreSQL server for whoever needs one")
+    assert "COMMAND ..." in output.read()
+    assert process.wait(60) == 0
+    process, output = command("--", "no-such-command")
+    assert output.read() == "error: there is no command 'no-such-command'\n"
+    assert process.wait(60) == 127
+
+
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("provider", ["embedded", "pgbouncer"])
 def test_the_server_ends_with_whoever_started_it(command: Any, provider: str, end: int) -> None:
