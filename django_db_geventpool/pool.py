@@ -172,6 +172,7 @@ class Pool(Slots):
         """
         self._lock = self._hub.make_lock()  # whoever held it did not come along
         self._closed = True
+        self._waiting.clear()  # nor did those who wait; only their greenlets look as if
         self._generation += 1  # its openers go on in the child, too
         kept = [*self._idle, *self._held]
         sever(self._hub.waited_fds())  # of connects that are under way, for example
@@ -198,7 +199,7 @@ class Pool(Slots):
         return [holder for _, holder in self._leaks.holders(stacks)]
 
     def longest_wait(self) -> float | None:
-        """For how many seconds somebody has been waiting by now; None if nobody is."""
+        """For how many seconds the first in the queue has been waiting; None if nobody is."""
         with self._lock:
             first = next(iter(self._waiting), None)
             return None if first is None else self._hub.monotonic() - first.asked_at
@@ -210,7 +211,7 @@ class Pool(Slots):
             return [
                 (session, checkout.forget_owner, now - session.lent_at)
                 for session, checkout in self._held.items()
-                if checkout.forget_owner is not None
+                if checkout.session is session and checkout.forget_owner is not None
             ]
 
     def tidy(self) -> None:

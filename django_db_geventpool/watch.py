@@ -63,19 +63,20 @@ class _Watch:
         self._is_set = False
 
     def _set(self, seconds: float) -> None:
-        """Look after so many seconds. Never switches."""
+        """Look after so many seconds. Never switches. Two threads may both do it, so that it looks
+        twice."""
         self._is_set = True
         try:
-            # In a greenlet of its own: a logging handler may wait.
-            self._hub.call_later(seconds, lambda: self._hub.spawn(self._rang))
+            self._hub.call_later(seconds, self._rang)
         except RuntimeError:  # no thread to be had; the next occasion tries again
             self._is_set = False
 
     def _rang(self) -> None:
+        """In the hub, where no kill can strike."""
         self._is_set = False
         pool = self._pool()
         if pool is not None:
-            self._look(pool)
+            self._hub.spawn(self._look, pool)  # a logging handler may wait
 
     def _look(self, pool: Pool) -> None:
         raise NotImplementedError
@@ -143,16 +144,17 @@ class ExhaustionWatch(_Watch):
     def waits(self) -> None:
         """Somebody begins to wait: look after it in time. Never switches."""
         if not self._is_set:
-            self._set(max(LONG_WAIT, self._quiet_until - self._hub.monotonic()))
+            self._set(LONG_WAIT)
 
     def _look(self, pool: Pool) -> None:
         waited = pool.longest_wait()
         if waited is None:
             return
-        rest = LONG_WAIT - waited
+        now = self._hub.monotonic()
+        rest = max(LONG_WAIT - waited, self._quiet_until - now)
         if rest <= 0:
             rest = WARN_EVERY
-            self._quiet_until = self._hub.monotonic() + rest
+            self._quiet_until = now + rest
             stats = pool.stats()
             problem = "lets callers wait" if stats.empty else "is exhausted"
             logger.warning(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from threading import Event
 from typing import Any
 
 import pytest
+
+from django_db_geventpool import watch
 
 from .plugin_hub import HUB
 from .plugin_proxy import Proxy
@@ -60,6 +63,32 @@ def test_a_connect_that_is_under_way_stays_with_the_parent(database: Any, proxy:
 
     assert in_child(work) == "ended"
     assert task.result() == 42
+
+
+def test_a_child_warns_of_nothing_that_its_parent_holds_or_waits_for(
+    database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "LONG_WAIT", 0.2)
+    one, go_on = database(MAX_CONNS=1, LEAK_THRESHOLD=0.3), Event()
+    told: list[str] = []
+
+    def hold() -> None:
+        one.query("SELECT 1")
+        go_on.wait(30)
+        one.connection.close()
+
+    tasks = [spawn(hold), spawn(hold)]
+    until(lambda: one.pool.stats().waiting == 1)
+
+    def work() -> list[str]:
+        watch.logger.warning = lambda text, *values: told.append(text % values)  # type: ignore
+        pause(1)  # the child's hub goes on with the timers that it has inherited
+        return told
+
+    assert in_child(work) == []
+    go_on.set()
+    for task in tasks:
+        task.result()
 
 
 def test_a_child_never_uses_or_ends_the_parents_sessions(database: Any) -> None:

@@ -121,27 +121,55 @@ def test_what_an_ended_process_has_counted_stays_and_what_it_had_does_not(join: 
     assert (stats.checkouts, stats.wait_time.count) == (10, 1)
 
 
-@pytest.mark.parametrize("is_cleared_up", [False, True])
+@pytest.mark.parametrize("finder", ["whoever reads", "whoever joins"])
 def test_how_the_last_minutes_of_an_ended_process_went_stays_for_as_long(
-    join: Join, monkeypatch: pytest.MonkeyPatch, *, is_cleared_up: bool
+    join: Join, monkeypatch: pytest.MonkeyPatch, finder: str
 ) -> None:
     clock = SimpleNamespace(now=1000.0)
     monkeypatch.setattr(files, "time", SimpleNamespace(time=lambda: clock.now))
-    Process(join, "first", at=1000.0, size=4, in_use=3, checkouts=10).end()
+    Process(join, "first", at=500.0, size=4, in_use=3, checkouts=10).end()  # silent, and killed
     reader = join("reader")
-    for clock.now in (1001.0, 999.0 + SPAN):
-        if is_cleared_up:
-            Process(join, f"at {clock.now}")
+    for number, clock.now in enumerate((1000.0, 999.0 + SPAN)):
+        if finder == "whoever joins":
+            Process(join, f"next{number}")
         (found,) = reader.read().ended
         pool = found["pools"]["default"]
         assert (found["name"], pool["size"], pool["samples"]) == ("first", 4, [[1]])
+        assert found["found_at"] == 1000.0
         assert total(reader).stats.checkouts == 10
     clock.now = 1000.0 + SPAN
     for number in range(2):
         assert reader.read().ended == []
         assert total(reader).stats.checkouts == 10
-        if is_cleared_up:
-            Process(join, f"late {number}")
+        if finder == "whoever joins":
+            Process(join, f"late{number}")
+
+
+def test_of_many_that_have_ended_the_counters_are_kept_and_how_the_latest_went(join: Join) -> None:
+    reader = join("reader")
+    for number in range(60):
+        Process(join, f"short{number}", checkouts=1).end()
+        assert total(reader).stats.checkouts == number + 1
+    names = [each["name"] for each in reader.read().ended]
+    assert names == [f"short{number}" for number in range(9, 60)]
+
+
+def test_the_last_word_of_a_process_counts_whenever_it_is_found_to_have_ended(
+    join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, process = join("reader"), Process(join, "first", checkouts=10)
+    look = files._lives
+
+    def then_ends(path: Path, snapshot: Any) -> bool:
+        """Between the look at its file and that at its lock."""
+        monkeypatch.setattr(files, "_lives", look)
+        process.publish(checkouts=15)
+        process.end()
+        return look(path, snapshot)
+
+    monkeypatch.setattr(files, "_lives", then_ends)
+    for _ in range(2):
+        assert total(reader).stats.checkouts == 15
 
 
 def test_the_next_process_clears_up_after_those_that_have_ended(join: Join, folder: Path) -> None:
@@ -156,15 +184,18 @@ def test_the_next_process_clears_up_after_those_that_have_ended(join: Join, fold
         assert total(join("reader")).stats.checkouts == 35
 
 
-@pytest.mark.parametrize("ago", [0.0, SPAN])
+@pytest.mark.parametrize("later", [0.0, SPAN])
 def test_clearing_up_that_was_interrupted_counts_nothing_twice(
-    join: Join, folder: Path, ago: float
+    join: Join, folder: Path, monkeypatch: pytest.MonkeyPatch, later: float
 ) -> None:
-    Process(join, "ended1", at=time.time() - ago, checkouts=10).end()
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(files, "time", SimpleNamespace(time=lambda: clock.now))
+    Process(join, "ended1", checkouts=10).end()
     (file,) = folder.glob("ended1.*.json")
     kept, reader = file.read_bytes(), join("reader")
     Process(join, "next")
     file.write_bytes(kept)  # as if that one had been killed before it removed the file
+    clock.now += later
     assert total(reader).stats.checkouts == 10
     Process(join, "after that")
     assert not file.exists()
@@ -332,12 +363,19 @@ def test_a_full_disk_is_told_of_once_and_the_process_goes_on(
     assert publisher.current().read().trouble == ""
 
 
-def test_a_directory_that_was_removed_is_made_again(monitored: Path, database: Any) -> None:
+@pytest.mark.parametrize("somebody_else_is_quicker", [False, True])
+def test_a_directory_that_was_removed_is_made_again(
+    monitored: Path, database: Any, join: Join, *, somebody_else_is_quicker: bool
+) -> None:
     one = database()
     one.query("SELECT 1")
     publisher.current().publish()
     shutil.rmtree(monitored)
+    if somebody_else_is_quicker:
+        Process(join, "other")
     until(lambda: publisher.current().publish() and published(monitored))
+    pids = [each.get("pid") for each in join("reader").read().living]
+    assert os.getpid() in pids
 
 
 def test_however_often_it_is_asked_to_go_on_it_ticks_once_a_second(monitored: Path) -> None:
@@ -417,6 +455,25 @@ def test_a_forked_child_publishes_for_itself_and_what_it_counted_outlives_it(fol
         connection.geventpool.close()
     """
     assert run(program, GROUP_DIR=str(folder)).split() == ["2", "1", "8"]
+
+
+def test_a_good_end_is_one_however_long_the_rest_of_it_takes(folder: Path, join: Join) -> None:
+    program = """
+        import atexit, os, time
+        settings(application_name="ends")
+        from django.conf import settings
+        settings.DJANGO_DB_GEVENTPOOL = {"GROUP_DIR": os.environ["GROUP_DIR"]}
+        from django.db import connection
+        from django_db_geventpool.contrib.group import publisher
+        atexit.register(time.sleep, 2.5)  # as something does that sends the rest of its data
+        publisher.begin()
+        connection.ensure_connection()
+        publisher.current().publish()
+    """
+    run(program, GROUP_DIR=str(folder))
+    (ended,) = join("reader").read().ended
+    assert ended["at"] - ended["started"] > 0.9  # it has ticked meanwhile
+    assert ended["is_last"] is True
 
 
 def test_a_process_that_has_no_pool_leaves_nothing_behind(folder: Path) -> None:

@@ -143,6 +143,20 @@ def test_it_warns_of_long_waits_once_a_minute(
     assert len(warnings(caplog, "is exhausted")) == 2
 
 
+def test_who_begins_to_wait_while_it_is_warned_of_is_no_second_warning(
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = make_pool(world, MAX_CONNS=1)
+    clients = [Client(world, pool), Client(world, pool)]
+    monkeypatch.setattr(caplog.handler, "emit", lambda record: pool._exhaustion.waits())
+    world.pass_time(1)
+    monkeypatch.undo()
+    world.pass_time(20)
+    assert not warnings(caplog, "has been waiting")
+    for client in clients:
+        client.give()
+
+
 def test_those_who_wait_though_there_are_slots_are_warned_of_in_other_words(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

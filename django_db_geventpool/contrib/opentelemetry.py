@@ -10,7 +10,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Iterator
 from math import inf, nextafter
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from opentelemetry import metrics as api
@@ -51,7 +50,9 @@ def _pools() -> Iterator[tuple[str, Pools]]:
         yield pool.name, Pools.of(pool.config, pool.stats())
 
 
-def _how(metric: Metric, callbacks: Iterable[Callback] = ()) -> tuple[Any, ...]:
+def _how(
+    metric: Metric, callbacks: Iterable[Callback] = ()
+) -> tuple[str, list[Callback], str, str]:
     """How to create an instrument that observes it."""
 
     def observe(_: api.CallbackOptions) -> Iterator[api.Observation]:

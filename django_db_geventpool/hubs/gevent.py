@@ -23,6 +23,8 @@ from .gevent_io import waited_fds as waited_fds
 
 NAME = "gevent"
 IS_GREEN = True
+#: Seconds: libuv warns of timers that are shorter.
+_LEAST = 0.001
 
 _start_new_thread: Callable[..., int] = monkey.get_original("_thread", "start_new_thread")
 _native: Any = monkey.get_original("_thread", "_local")()
@@ -90,7 +92,7 @@ class _Waits:
         for waiter in due:
             del self.ends[waiter]
         for end in self.ends.values():
-            self.tick(max(end - now, 0.001))  # libuv's least
+            self.tick(max(end - now, _LEAST))
             break
         for waiter in due:
             waiter.switch(None)
@@ -127,7 +129,7 @@ def call_later(seconds: float, function: Callable[[], object]) -> Callable[[], o
     if get_ident() != MAIN_THREAD_IDENT:
         return _call_later_in_a_thread(seconds, function)
     hub: Any = get_hub()
-    timer = hub.loop.timer(seconds, ref=False)
+    timer = hub.loop.timer(max(seconds, _LEAST), ref=False)
     timer.start(function, update=True)
     return partial(run_soon, hub, timer.close)
 

@@ -162,15 +162,17 @@ def process(pid: int, pools: Mapping[str, Json], *, age: float = 0.3, host: str 
     }
 
 
-def ended(pid: int, ago: float, story: Story = quiet, *, is_last: bool = True) -> Json:
-    """A process that is no more, with what it has left behind."""
+def ended(
+    pid: int, ago: float, story: Story = quiet, *, is_last: bool = True, silent: float = 0.0
+) -> Json:
+    """A process that is no more, with what it has left behind; that was silent before."""
     left = pool(story, pid, age=ago)
     now = ("in_use", "idle", "opening", "closing", "waiting", "size")
     size, stats = left["stats"]["size"], {**left["stats"], **dict.fromkeys(now, 0)}
     kept = {**left, "reuse_conns": 0, "stats": stats, "size": size}
     one = process(pid, {"default": kept}, age=ago)
     del one["age"], kept["holders"]
-    return {**one, "is_last": is_last}
+    return {**one, "is_last": is_last, "found_at": AT - ago + silent}
 
 
 def workers(story: Story, count: int = 3, threshold: float | None = None) -> list[Json]:

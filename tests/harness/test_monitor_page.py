@@ -112,8 +112,8 @@ def with_silent(
 KILLED = made_up.status(
     made_up.workers(made_up.quiet, 1),
     [
-        made_up.ended(4720, 12.4, made_up.exhausted, is_last=False),
-        made_up.ended(4721, 90.0, made_up.exhausted, is_last=False),
+        made_up.ended(4720, 94.4, made_up.exhausted, is_last=False, silent=92.0),
+        made_up.ended(4721, 190.0, made_up.exhausted, is_last=False),
         made_up.ended(4722, 180.0, made_up.quiet, is_last=False),
         made_up.ended(4723, 200.0, made_up.busy),  # that held one to its end
     ],
@@ -203,12 +203,14 @@ def test_a_process_that_was_killed_at_work_is_the_first_thing_to_know_for_a_minu
 ) -> None:
     browser = show(KILLED)
     assert headline(browser) == (
-        "gunicorn 4720 ended at 02:53:09 without a last word, with 8 connections in use and 10 "
-        "waiting. Was it killed?"
+        "gunicorn 4720 ended without a last word; when last heard of, at 02:51:47, "
+        "it had 8 connections in use and 10 waiting. Was it killed?"
     )
     assert browser.find_element(By.ID, "verdict").get_attribute("class") == "warn"
     earlier, idle = [each for each in texts(browser, "#findings li") if "ended" in each]
-    assert earlier.startswith("gunicorn 4721 ended at 02:51:51 without a last word")
+    assert earlier.startswith(
+        "gunicorn 4721 ended without a last word; when last heard of, at 02:50:11"
+    )
     assert idle == (
         "2 processes ended in the last 5 minutes, the last at 02:50:21: "
         "gunicorn 4722, gunicorn 4723."
@@ -222,9 +224,37 @@ def test_the_last_minutes_of_a_process_that_has_ended_stay_in_the_charts(show: A
     assert figures(browser)["waiting"] == "0 up to 10 in 5 min"
     assert figures(browser)["timeouts"] == "3 in 5 min"
     assert len(rows(browser, ".processes")) == 1
+    assert not any("not heard of" in each for each in texts(browser, ".legend"))
     assert "Nobody waits now; in the last 5 minutes up to 10 did, the last at 02:51:53." in texts(
         browser, "#findings li"
     )
+
+
+def test_however_many_were_killed_all_are_told_of_the_latest_first(show: Any) -> None:
+    ended = [
+        made_up.ended(4720 + each, 12.0 + each, made_up.exhausted, is_last=False)
+        for each in range(5)
+    ]
+    browser = show(made_up.status([], ended))
+    found = [headline(browser), *texts(browser, "#findings li")]
+    killed = [each.partition(" ended")[0] for each in found if "Was it killed?" in each]
+    assert killed == ["gunicorn 4720", "gunicorn 4721", "gunicorn 4722"]
+    assert "So did 2 other processes." in found
+
+
+def test_what_ended_last_is_told_of_whichever_pool_it_had(show: Any) -> None:
+    early, late = made_up.ended(4720, 200.0), made_up.ended(4721, 20.0)
+    early["pools"] = {"other": early["pools"]["default"]}
+    browser = show(made_up.status(made_up.workers(made_up.quiet, 1), [early, late]))
+    assert (
+        "2 processes ended in the last 5 minutes, the last at 02:53:01: "
+        "gunicorn 4721, gunicorn 4720." in texts(browser, "#findings li")
+    )
+
+
+def test_where_every_process_has_ended_it_says_so(show: Any) -> None:
+    browser = show(made_up.status([], [made_up.ended(4720, 200.0)]))
+    assert headline(browser) == "Every process that had a pool has ended."
 
 
 def test_where_processes_cannot_tell_each_other_it_says_so(show: Any) -> None:

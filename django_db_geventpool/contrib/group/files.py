@@ -1,9 +1,9 @@
 """Where the processes of a group leave their snapshots: a directory with a file for each.
 
 A process holds a lock for as long as it lives, however it ends, and replaces its file as a whole.
-When it has ended, another one moves what it had counted to ``ended.json``, under the name of the
-file, and removes the file after that. So whoever reads the files first and ``ended.json`` then
-counts each process once.
+When it has ended, whoever finds that out moves what it had counted to ``ended.json``, under the
+name of the file, and removes the file after that. The name is kept for some minutes. So whoever
+reads the files first and ``ended.json`` then counts each process once.
 
 A process that is silent but still there is shown as such: its hub may be blocked.
 """
@@ -39,6 +39,8 @@ _ENDED = f"ended.{FORMAT}"
 SILENCE = 60.0
 #: Seconds after which a directory without a new file is nobody's any more.
 _ABANDONED = 3600.0
+#: Of so many that have ended it is told how their last minutes went.
+_REMEMBERED = 50
 
 
 class Reading(NamedTuple):
@@ -46,9 +48,9 @@ class Reading(NamedTuple):
 
     living: list[Snapshot]
     ended: list[Snapshot]
-    """Of those that have ended in the last minutes."""
+    """Of those that were found to have ended in the last minutes."""
     before: Mapping[str, Pools]
-    """What those had counted that have ended before, by the name of the pool."""
+    """What those before had counted, by the name of the pool."""
     trouble: str = ""
     """Why this process cannot tell the others, or be told by them, if so."""
 
@@ -75,8 +77,12 @@ class Group:
         self._folder = folder
         self._file = folder / f"{name}.{FORMAT}"
         self._lock: int | None = None
-        self._has_joined = False
         make_private(folder)
+
+    def is_lost(self) -> bool:
+        """Whether somebody has removed the directory, and so the lock by which it lives."""
+        is_unlocked = self._lock is not None and os.fstat(self._lock).st_nlink == 0
+        return is_unlocked or not self._folder.exists()
 
     def leave(self) -> None:
         """As the end of the process does it; in a forked child, which has its parent's lock too."""
@@ -86,12 +92,9 @@ class Group:
 
     def publish(self, snapshot: Snapshot) -> None:
         """:raises OSError:"""
-        if not self._has_joined:
+        if self._lock is None:
             self._lock = _lock(_lock_of(self._file))
-            self._has_joined = True
-            with _alone(self._folder / "lock") as is_alone:
-                if is_alone:
-                    self._bury()
+            self._bury(self._files())
         self._write(self._file, snapshot)
 
     def read(self) -> Reading:
@@ -100,46 +103,59 @@ class Group:
         :raises OSError:
         """
         files = self._files()
+        with suppress(OSError):  # a full disk: publish() tells of that
+            if self._bury(files):
+                files = self._files()
         lately, before = self._ended()
         living = []
         for path, snapshot in files.items():
-            if path.name in lately:
-                continue
             if _lives(path, snapshot):
                 living.append(snapshot)
-            else:
-                lately[path.name] = ended(snapshot)
-        return Reading(living, *_by_age(lately, before))
+            else:  # it is being buried, or where there are no locks
+                lately.setdefault(path.name, ended(snapshot, snapshot["at"]))
+        recent = [each for each in lately.values() if _is_recent(each)]
+        older = [each for each in lately.values() if not _is_recent(each)]
+        return Reading(living, recent, add_up([before, *map(pools_of, older)]))
 
-    def _bury(self) -> None:
-        """Move what has ended to ``ended.json``. One process at a time does it."""
-        dead = {path: each for path, each in self._files().items() if not _lives(path, each)}
+    def _bury(self, files: Mapping[Path, Snapshot]) -> bool:
+        """Move what has ended to ``ended.json``; whether something has been."""
+        dead = [path for path, each in files.items() if not _lives(path, each)]
+        if not dead:
+            return False
+        with _alone(self._folder / "lock") as is_alone:
+            if is_alone:
+                # Read again: its last word may have come before the look at its lock.
+                self._move({path: last for path in dead if (last := self._read(path))})
+        return is_alone
+
+    def _move(self, dead: Mapping[Path, Snapshot]) -> None:
+        """One process at a time does it."""
+        now = time.time()
         lately, before = self._ended()
         for path, snapshot in dead.items():
-            lately.setdefault(path.name, ended(snapshot))
-        # A name is kept until its file is gone for long, so that nobody can count it twice.
-        old = [
-            name
-            for name, each in lately.items()
-            if self._folder / name not in dead and not _is_recent(each)
-        ]
-        before = add_up([before, *(pools_of(lately.pop(name)) for name in old)])
-        if lately or before:
-            content = {"lately": lately, "before": as_json(before)}
-            self._write(self._folder / _ENDED, content)
+            lately.setdefault(path.name, ended(snapshot, now))
+        buried = [name for name in lately if self._folder / name not in dead]
+        kept = [name for name in buried if _is_recent(lately[name])][-_REMEMBERED:]
+        old = [lately.pop(name) for name in buried if name not in kept]
+        before = add_up([before, *map(pools_of, old)])
+        content = {"lately": lately, "before": as_json(before)}
+        self._write(self._folder / _ENDED, content)
         for path in dead:
             path.unlink(missing_ok=True)
             _lock_of(path).unlink(missing_ok=True)
 
     def _files(self) -> dict[Path, Snapshot]:
         """Those of the others."""
-        found = {}
-        for path in self._folder.glob(f"*.{FORMAT}"):
-            if path != self._file and path.name != _ENDED:
-                # Removed since: then it is in ended.json. Or cut short by a crash of the machine.
-                with suppress(FileNotFoundError, ValueError):
-                    found[path] = json.loads(path.read_bytes())
-        return found
+        paths = self._folder.glob(f"*.{FORMAT}")
+        others = (path for path in paths if path != self._file and path.name != _ENDED)
+        return {path: found for path in others if (found := self._read(path))}
+
+    def _read(self, path: Path) -> Snapshot | None:
+        """None if it was removed since: then it is in ``ended.json``; or if a crash of the machine
+        has cut it short."""
+        with suppress(FileNotFoundError, ValueError):
+            return json.loads(path.read_bytes())  # type: ignore[no-any-return]
+        return None
 
     def _ended(self) -> _Ended:
         try:
@@ -168,17 +184,8 @@ def tidy_up(base: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _by_age(
-    lately: Mapping[str, Snapshot], before: Mapping[str, Pools]
-) -> tuple[list[Snapshot], Mapping[str, Pools]]:
-    """Those that have ended in the last minutes, and what those before had counted."""
-    recent = [each for each in lately.values() if _is_recent(each)]
-    older = [each for each in lately.values() if not _is_recent(each)]
-    return recent, add_up([before, *map(pools_of, older)])
-
-
 def _is_recent(snapshot: Snapshot) -> bool:
-    return bool(time.time() - snapshot["at"] < SPAN)
+    return bool(time.time() - snapshot["found_at"] < SPAN)
 
 
 def _lock_of(file: Path) -> Path:

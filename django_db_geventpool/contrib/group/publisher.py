@@ -7,8 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from ... import registry, watch
 from ...hubs import Hub
@@ -42,26 +41,37 @@ class Publisher:
             self._chain += 1
             hub.spawn(self._tick, hub, self._chain)
 
-    def publish(self, *, is_last: bool = False) -> Snapshot:
+    def publish(self) -> Snapshot:
         """Now; the snapshot."""
         with self._lock:  # threads take turns, so that none replaces what is newer
-            self._trouble = ""
-            snapshot = self._recorder.take(is_last=is_last)
-            if snapshot["pools"]:
-                with self._telling_of_trouble():
+            snapshot = self._recorder.take()
+            try:
+                if snapshot["pools"]:
                     self._joined().publish(snapshot)
+                self._trouble = ""
+            except OSError as error:
+                self._trouble = self._told_of(error)
         return snapshot
 
     def read(self) -> Reading:
         """What the group has, this process at this moment included."""
         for pool in registry.pools():
             self.keep_on(pool.hub)
-        mine, others = self.publish(), Reading([], [], {})
-        with self._telling_of_trouble():
-            others = self._joined().read()
+        mine, trouble = self.publish(), self._trouble
+        try:
+            with self._lock:
+                group = self._joined()
+            others = group.read()
+        except OSError as error:
+            others, trouble = Reading([], [], {}), self._told_of(error)
         living = [*others.living, *([mine] if mine["pools"] else [])]
         living.sort(key=lambda each: (each["host"], each["started"]))
-        return others._replace(living=living, trouble=self._trouble)
+        return others._replace(living=living, trouble=trouble)
+
+    def end(self) -> None:
+        """At the end of the process: what has happened in its last second counts, too."""
+        self._recorder.is_last = True  # also if it ticks once more
+        self.publish()
 
     def leave(self) -> None:
         """Tick no more. Also in a forked child, where it is the parent's."""
@@ -71,6 +81,9 @@ class Publisher:
             self._group = None
 
     def _joined(self) -> Group:
+        if self._group is not None and self._group.is_lost():
+            self._group.leave()
+            self._group = None
         if self._group is None:
             folder = self._config.folder
             if self._config.group_dir is None:
@@ -89,24 +102,17 @@ class Publisher:
             with suppress(RuntimeError):  # no thread to be had, at the end of the process above all
                 hub.call_later(INTERVAL, lambda: hub.spawn(self._tick, hub, chain))
 
-    @contextmanager
-    def _telling_of_trouble(self) -> Iterator[None]:
+    def _told_of(self, error: OSError) -> str:
         """A full disk, or a directory of somebody else's, is no reason to fail; told once."""
-        try:
-            yield
-        except OSError as error:
-            self._trouble = str(error)
-            if self._group is not None and not self._config.folder.exists():
-                self._group.leave()
-                self._group = None  # it is made again, next time
-            if not self._has_warned:
-                self._has_warned = True
-                logger.warning(
-                    "the pools of this process are not shown beside those of others: %s. They "
-                    "meet in %s; DJANGO_DB_GEVENTPOOL['GROUP_DIR'] can name another directory, "
-                    "one that this user can write to and no other.",
-                    *(error, self._config.folder),
-                )
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "the pools of this process are not shown beside those of others: %s. They "
+                "meet in %s; DJANGO_DB_GEVENTPOOL['GROUP_DIR'] can name another directory, "
+                "one that this user can write to and no other.",
+                *(error, self._config.folder),
+            )
+        return str(error)
 
 
 _config: MonitorConfig | None = None
@@ -156,4 +162,4 @@ def _leave_to_parent() -> None:
 def _at_exit() -> None:
     mine = _publishers.get(os.getpid())
     if mine is not None:
-        mine.publish(is_last=True)  # what has happened in the last second counts, too
+        mine.end()

@@ -40,9 +40,11 @@ class Recorder:
         self._started = time.time()
         #: Of this process, as no other one is called.
         self.name = f"{socket.gethostname()}-{os.getpid()}-{self._started:.6f}"
+        #: Set by a process that comes to its end in good order.
+        self.is_last = False
         self._samples: dict[str, deque[Row]] = {}
 
-    def take(self, *, is_last: bool = False) -> Snapshot:
+    def take(self) -> Snapshot:
         now = time.time()
         return {
             "host": socket.gethostname(),
@@ -50,7 +52,7 @@ class Recorder:
             "program": _program(),
             "started": round(self._started, 3),
             "at": round(now, 3),
-            "is_last": is_last,
+            "is_last": self.is_last,
             "pools": {pool.name: self._pool(pool, now) for pool in registry.pools()},
         }
 
@@ -82,8 +84,11 @@ def pools_of(snapshot: Snapshot) -> dict[str, Pools]:
     return read_pools(snapshot["pools"])
 
 
-def ended(snapshot: Snapshot) -> Snapshot:
-    """What is left of a process after its end: what has happened, and how the last minutes went."""
+def ended(snapshot: Snapshot, found_at: float) -> Snapshot:
+    """What is left of a process after its end: what has happened, and how the last minutes went.
+
+    :param found_at: when it was found to have ended.
+    """
     pools = {
         name: {
             **_told(each.ended()),
@@ -92,7 +97,7 @@ def ended(snapshot: Snapshot) -> Snapshot:
         }
         for name, each in pools_of(snapshot).items()
     }
-    return {**snapshot, "pools": pools}
+    return {**snapshot, "found_at": found_at, "pools": pools}
 
 
 def add_up(all_of_them: Iterable[Mapping[str, Pools]]) -> dict[str, Pools]:

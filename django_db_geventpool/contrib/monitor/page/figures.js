@@ -61,7 +61,7 @@ function past(members, at) {
   const names = [...STATES, ...RATES, "changing", "unknown", "size"];
   const sums = Object.fromEntries(names.map((name) => [name, Array(SPAN).fill(null)]));
   for (const { samples, size, process } of members) {
-    const end = process.age === undefined ? process.at + FRESH : Infinity; // it has ended
+    const end = "found_at" in process ? samples.at(-1).at + FRESH : Infinity; // it has ended
     let last = -1;
     times.forEach((time, place) => {
       const add = (name, value) => (sums[name][place] += value);

@@ -6,7 +6,7 @@ import { bound, clock, duration, number, place, plural, processName, who } from 
 const LEVELS = ["alarm", "warn", "note", "fine"];
 // Seconds after which what has failed is the past, and no alarm any more.
 const RECENT = 10;
-// The same for a process that was killed: its requests have failed, and somebody asks why.
+// The same for a process that was killed, from when that was found: somebody asks why.
 const MOURNING = 60;
 const MINUTES = `the last ${SPAN / 60} minutes`;
 
@@ -25,7 +25,7 @@ export function findings(pools, { at, trouble }) {
   const isFine = !found.some(({ level }) => level === "alarm" || level === "warn");
   if (isFine) found.push(silent.length ? others(pools) : fine(pools));
   found.push(...silent);
-  const rank = ({ level, kind }) => (kind === "fine" ? -1 : LEVELS.indexOf(level));
+  const rank = ({ level, kind }) => (["fine", "nobody"].includes(kind) ? -1 : LEVELS.indexOf(level));
   return found.sort((a, b) => rank(a) - rank(b)); // stable: within a level as above
 }
 
@@ -126,14 +126,18 @@ function ends(pools, at) {
     every.set(key, { process, in_use: in_use + last.in_use, waiting: waiting + last.waiting });
   }
   const wasBusy = ({ process, in_use, waiting }) => !process.is_last && in_use + waiting > 0;
-  const found = [...every.values()].reverse(), busy = found.filter(wasBusy);
-  const others = found.filter((each) => !wasBusy(each)).map(({ process }) => ({ process }));
+  const found = [...every.values()].sort((a, b) => b.process.at - a.process.at);
+  const busy = found.filter(wasBusy), others = found.filter((each) => !wasBusy(each));
   const texts = busy.slice(0, 3).map(({ process, in_use, waiting }) => ({
-    level: at - process.at > MOURNING ? "note" : "warn",
+    level: at - process.found_at > MOURNING ? "note" : "warn",
     kind: "killed",
-    text: `${processName(process)} ended at ${clock(process.at)} without a last word, with ` +
-      `${plural(in_use, "connection")} in use and ${number(waiting)} waiting. Was it killed?`,
+    text: `${processName(process)} ended without a last word; when last heard of, at ` +
+      `${clock(process.at)}, it had ${plural(in_use, "connection")} in use and ` +
+      `${number(waiting)} waiting. Was it killed?`,
   }));
+  if (busy.length > 3) {
+    texts.push({ ...texts[2], text: `So did ${plural(busy.length - 3, "other process", "other processes")}.` });
+  }
   if (!others.length) return texts;
   const text = `${plural(others.length, "process", "processes")} ended in ${MINUTES}, ` +
     `the last at ${clock(others[0].process.at)}${names(others)}.`;
@@ -165,8 +169,9 @@ function inUse(pools, size) {
   return `${number(added(pools, "in_use"))} of ${number(size)} connections${of} in use, nobody is waiting.`;
 }
 
-const fine = (pools) =>
-  ({ level: "fine", kind: "fine", text: `Fine: ${inUse(pools, added(pools, "size"))}` });
+const fine = (pools) => (pools.some(({ members }) => members.length)
+  ? { level: "fine", kind: "fine", text: `Fine: ${inUse(pools, added(pools, "size"))}` }
+  : { level: "note", kind: "nobody", text: "Every process that had a pool has ended." });
 
 function others(pools) {
   const size = added(pools, "size") - added(pools, "unknown");
