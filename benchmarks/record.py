@@ -74,7 +74,7 @@ def load(path: Path) -> Record:
 
 
 def merge(records: Sequence[Record]) -> Record:
-    """All rounds of several runs as one.
+    """All rounds of several runs as one, with the profile of the first that took one.
 
     :raises Unfit: unless machine, server, versions and scale are the same.
     """
@@ -86,6 +86,7 @@ def merge(records: Sequence[Record]) -> Record:
         commits=list(dict.fromkeys(commit for each in records for commit in each.commits)),
         rounds=_joined([each.rounds for each in records]),
         absent={race: dict(why) for each in records for race, why in each.absent.items()},
+        profiles=next((each.profiles for each in records if each.profiles), {}),
     )
     for other in others:
         for name in ("machine", "server", "versions", "quick"):

@@ -151,6 +151,8 @@ def test_the_rounds_of_several_runs_are_put_together() -> None:
     assert merged.dates == ["2026-01-02 03:04 UTC", "later", "2026-01-02 03:04 UTC"]
     assert merged.commits == ["abc", "def"]
     assert merged.loads == [0.5, 0.5, 0.5]
+    profiles = {OURS: {"pool": 0.1}}
+    assert merge([record(), record(profiles=profiles)]).profiles == profiles
 
 
 @pytest.mark.parametrize(
