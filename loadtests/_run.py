@@ -130,16 +130,9 @@ class Run:
     trouble: str = ""
     """Why the load ended early."""
 
-    def answers(
-        self, begin: float = 0.0, end: float = math.inf, site: int | None = None
-    ) -> Answers:
-        """Those of the seconds that lie within *begin* and *end*, from one site or all."""
-        found = (
-            each.answers
-            for each in self.seconds
-            if begin <= each.at and each.at + 1 <= end and site in (None, each.site)
-        )
-        return sum(found, Answers())
+    def answers(self, site: int | None = None) -> Answers:
+        """All of them, from one site or all. The first second has begun before Locust did."""
+        return sum((each.answers for each in self.seconds if site in (None, each.site)), Answers())
 
     def best_quarter(self, begin: float, end: float) -> Answers:
         """The answers of those seconds within *begin* and *end* that have the lowest p95."""

@@ -17,7 +17,7 @@ from loadtests._judge import Moment, Sessions
 from loadtests._notes import Notes, round_to_two_digits
 from loadtests._record import Record, summary_table
 from loadtests._rules import judge
-from loadtests._run import Answers, Run
+from loadtests._run import Answers, Run, Second
 from matrix import ROOT, markers
 
 from . import made_up_run
@@ -117,6 +117,12 @@ def test_options_that_are_not_ours_are_for_locust() -> None:
 
 
 # -- the judge
+
+
+def test_what_is_answered_in_the_second_in_which_locust_begins_counts() -> None:
+    times = [Second(at, 0, Answers(times={8: 500})) for at in (-0.3, 0.7)]
+    assert made_up_run.run("cold_start", seconds=tuple(times)).answers().count == 1000
+    assert not failed(made_up_run.run("cold_start", seconds=tuple(times)))
 
 
 @pytest.mark.parametrize("name", scenarios.NAMES)

@@ -92,7 +92,7 @@ class Group:
 
     def publish(self, snapshot: Snapshot) -> None:
         """:raises OSError:"""
-        if self._lock is None:
+        if self._lock is None and fcntl is not None:
             self._lock = _lock(_lock_of(self._file))
             self._bury(self._files())
         self._write(self._file, snapshot)
@@ -192,10 +192,8 @@ def _lock_of(file: Path) -> Path:
     return file.with_name(f"{file.name[: -len(FORMAT)]}lock")
 
 
-def _lock(path: Path) -> int | None:
+def _lock(path: Path) -> int:
     """A descriptor: the lock is held until it is closed, or the process is no more."""
-    if fcntl is None:
-        return None
     lock = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     # Nobody looks before there is a snapshot beside it, so this never has to wait.
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
