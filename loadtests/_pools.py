@@ -18,6 +18,9 @@ INTERVAL = 2.0
 TIMEOUT = 5.0
 #: Seconds for the site to end what its visitors have left behind, and to tell that it has.
 SETTLE = 40.0
+#: Seconds for which nothing changes before the end is looked at. The server is asked later:
+#: in between no idle connection may come to the end of its MAX_LIFETIME, 2 seconds for some.
+STEADY = 3.0
 POOL = "default"
 
 
@@ -61,13 +64,16 @@ class Pools:
         return answers
 
     def finish(self) -> PoolsAtEnd:
-        """Wait until all is given back, or it has had its time; what they say then."""
+        """Wait until all is given back and stays, or it has had its time; what they say then."""
         self._stop.set()
         self._thread.join()
         deadline = time.monotonic() + SETTLE
+        steady_since, before = time.monotonic(), None
         while True:
-            found = self._end(self._read())
-            if not found.not_free or time.monotonic() > deadline:
+            found, now = self._end(self._read()), time.monotonic()
+            if found.not_free or found.open != before:
+                steady_since, before = now, found.open
+            if now - steady_since >= STEADY or now > deadline:
                 return found
             time.sleep(0.5)
 
