@@ -251,8 +251,11 @@ class Run:
             raise Violation(f"somebody is never woken up: {stats}, {dict(left)}")
         if stats.in_use or stats.opening or stats.closing or stats.waiting:
             raise Violation(f"a slot is lost: {stats}")
-        if self.scenario.max_idle is not None and stats.idle > self.scenario.min_conns:
-            raise Violation(f"some have been idle for too long: {stats}")
+        max_idle = self.scenario.max_idle
+        if max_idle is not None:
+            seen = [each for each in self.pool._idle if each.idle_since + max_idle <= HORIZON]
+            if len(seen) > self.scenario.min_conns:
+                raise Violation(f"some have been idle for too long: {stats}")
         alive = sum(session.is_alive() for session in self.pool._idle)
         if alive != self.world.open_sessions():
             raise Violation(f"the server sees {self.world.open_sessions()}: {stats}")
