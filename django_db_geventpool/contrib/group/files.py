@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -94,7 +94,8 @@ class Group:
         """:raises OSError:"""
         if self._lock is None and fcntl is not None:
             self._lock = _lock(_lock_of(self._file))
-            self._bury(self._files())
+            _, dead = self._look()
+            self._bury(dead)
         self._write(self._file, snapshot)
 
     def read(self) -> Reading:
@@ -102,24 +103,25 @@ class Group:
 
         :raises OSError:
         """
-        files = self._files()
+        living, dead = self._look()
         with suppress(OSError):  # a full disk: publish() tells of that
-            if self._bury(files):
-                files = self._files()
+            if self._bury(dead):
+                living, dead = self._look()
         lately, before = self._ended()
-        living = []
-        for path, snapshot in files.items():
-            if _lives(path, snapshot):
-                living.append(snapshot)
-            else:  # it is being buried, or where there are no locks
-                lately.setdefault(path.name, ended(snapshot, snapshot["at"]))
+        for path, snapshot in dead.items():  # being buried, or where there are no locks
+            lately.setdefault(path.name, ended(snapshot, snapshot["at"]))
         recent = [each for each in lately.values() if _is_recent(each)]
         older = [each for each in lately.values() if not _is_recent(each)]
         return Reading(living, recent, add_up([before, *map(pools_of, older)]))
 
-    def _bury(self, files: Mapping[Path, Snapshot]) -> bool:
+    def _look(self) -> tuple[list[Snapshot], dict[Path, Snapshot]]:
+        """What those who live have published, and those who have ended."""
+        files = self._files()
+        dead = {path: each for path, each in files.items() if not _lives(path, each)}
+        return [each for path, each in files.items() if path not in dead], dead
+
+    def _bury(self, dead: Collection[Path]) -> bool:
         """Move what has ended to ``ended.json``; whether something has been."""
-        dead = [path for path, each in files.items() if not _lives(path, each)]
         if not dead:
             return False
         with _alone(self._folder / "lock") as is_alone:
