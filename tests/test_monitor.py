@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -286,6 +287,20 @@ def test_directories_of_groups_that_are_no_more_are_removed(tmp_path: Path) -> N
 
 # -- the publisher
 
+#: What a program begins with that is a process of a group.
+IN_A_GROUP = """
+settings()
+from django.conf import settings
+settings.DJANGO_DB_GEVENTPOOL = {"GROUP_DIR": os.environ["GROUP_DIR"]}
+from django.db import connection
+from django_db_geventpool.contrib.group import publisher
+"""
+
+
+def run_in(folder: Path, program: str) -> str:
+    """In the group that meets in *folder*."""
+    return run(IN_A_GROUP + textwrap.dedent(program), GROUP_DIR=str(folder))
+
 
 def published(folder: Path) -> list[Any]:
     files = [path for path in folder.glob("*.json") if not path.name.startswith("ended.")]
@@ -429,13 +444,6 @@ def test_whoever_asks_is_told_of_this_moment_also_where_nothing_can_be_written(
 
 def test_a_forked_child_publishes_for_itself_and_what_it_counted_outlives_it(folder: Path) -> None:
     program = """
-        import json, os
-        settings(application_name="forks")
-        from django.conf import settings
-        settings.DJANGO_DB_GEVENTPOOL = {"GROUP_DIR": os.environ["GROUP_DIR"]}
-        from django.db import connection
-        from django_db_geventpool.contrib.group import publisher
-
         def query(times):
             for _ in range(times):
                 connection.ensure_connection()
@@ -454,23 +462,18 @@ def test_a_forked_child_publishes_for_itself_and_what_it_counted_outlives_it(fol
         print(publisher.totals()["default"].stats.checkouts)
         connection.geventpool.close()
     """
-    assert run(program, GROUP_DIR=str(folder)).split() == ["2", "1", "8"]
+    assert run_in(folder, program).split() == ["2", "1", "8"]
 
 
 def test_a_good_end_is_one_however_long_the_rest_of_it_takes(folder: Path, join: Join) -> None:
     program = """
-        import atexit, os, time
-        settings(application_name="ends")
-        from django.conf import settings
-        settings.DJANGO_DB_GEVENTPOOL = {"GROUP_DIR": os.environ["GROUP_DIR"]}
-        from django.db import connection
-        from django_db_geventpool.contrib.group import publisher
+        import atexit, time
         atexit.register(time.sleep, 2.5)  # as something does that sends the rest of its data
         publisher.begin()
         connection.ensure_connection()
         publisher.current().publish()
     """
-    run(program, GROUP_DIR=str(folder))
+    run_in(folder, program)
     (ended,) = join("reader").read().ended
     assert ended["at"] - ended["started"] > 0.9  # it has ticked meanwhile
     assert ended["is_last"] is True
@@ -478,31 +481,20 @@ def test_a_good_end_is_one_however_long_the_rest_of_it_takes(folder: Path, join:
 
 def test_a_process_that_has_no_pool_leaves_nothing_behind(folder: Path) -> None:
     program = """
-        import os
-        settings(application_name="none")
-        from django.conf import settings
-        settings.DJANGO_DB_GEVENTPOOL = {"GROUP_DIR": os.environ["GROUP_DIR"]}
-        from django_db_geventpool.contrib.group import publisher
         print(publisher.current().read().living)
     """
-    assert run(program, GROUP_DIR=str(folder)).strip() == "[]"
+    assert run_in(folder, program).strip() == "[]"
     assert list(folder.iterdir()) == []
 
 
 def test_what_was_counted_in_the_last_second_of_a_process_is_told(folder: Path, join: Join) -> None:
     program = """
-        import os
-        settings(application_name="ends")
-        from django.conf import settings
-        settings.DJANGO_DB_GEVENTPOOL = {"GROUP_DIR": os.environ["GROUP_DIR"]}
-        from django.db import connection
-        from django_db_geventpool.contrib.group import publisher
         publisher.begin()
         for _ in range(7):
             connection.ensure_connection()
             connection.close()
     """
-    run(program, GROUP_DIR=str(folder))
+    run_in(folder, program)
     (ended,) = join("reader").read().ended
     assert ended["is_last"] is True
     assert ended["pools"]["default"]["stats"]["checkouts"] == 7
