@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from .drivers import Connection
-from .hubs import Waiter
+from .hubs import OwnerReference, Waiter
 from .session import Opener, Session
 
 if TYPE_CHECKING:
     from .pool import Pool
+
+
+def nobody() -> None:
+    """The owner of what is tied to none."""
 
 
 class Borrower(Protocol):
@@ -30,15 +33,17 @@ class Borrower(Protocol):
 class Checkout:
     """A borrower's place in a pool, for one borrowing after another.
 
-    In each it waits, if it has to, and then it holds a session or gets an error.
+    In each it waits, if it has to, and then it holds a session or gets an error. It is tied to the
+    greenlet that borrows, and stays so until another one does, or the borrower is gone: most ask
+    again, and what ends then only looks whether it holds something.
     """
 
     __slots__ = (
         "asked_at",
         "borrower",
         "error",
-        "forget_owner",
         "opener",
+        "owner",
         "pool",
         "session",
         "waiter",
@@ -51,7 +56,7 @@ class Checkout:
         self.asked_at = 0.0  # when it began to wait, in the hub's time
         self.session: Session | None = None
         self.error: BaseException | None = None
-        self.forget_owner: Callable[[Checkout], object] | None = None
+        self.owner: OwnerReference = nobody  # the greenlet that it is tied to
         # Weak: a borrower that was just dropped has no use for its connection any more.
         self.borrower: weakref.ref[Borrower] | None = weakref.ref(borrower, self._borrower_gone)
 
@@ -60,14 +65,29 @@ class Checkout:
         """The driver's connection object while it is held, else None."""
         return None if self.session is None else self.session.connection
 
-    def __call__(self, _: object = None) -> None:
-        """The greenlet that borrowed has ended.
+    def tie(self) -> None:
+        """To the caller: its end gives the connection back, if it has not done so itself."""
+        if self.session is None and self.waiter is None:  # else acquire() will refuse it
+            self.untie()
+            self.owner = self.pool.hub.on_owner_end(self)
+
+    def untie(self) -> None:
+        """Of a checkout that is not used again: else its greenlet would keep it."""
+        owner, self.owner = self.owner, nobody
+        self.pool.hub.forget_owner(owner, self)
+
+    def __call__(self, ended: object) -> None:
+        """The greenlet that it is tied to has ended.
 
         Told at once: whether others share the borrower is asked before they go on.
         """
-        self.pool.owner_ended(self)
+        # Word of an earlier one's end may be on its way while another borrows.
+        if ended is self.owner or ended is self.owner():
+            self.owner = nobody
+            self.pool.owner_ended(self)
 
     def _borrower_gone(self, _: object) -> None:
         # Maybe inside a garbage collection, which can strike under the pool's lock.
         if self.session is not None:
             self.pool.call_soon(self.pool.owner_ended, self)
+        self.untie()

@@ -48,8 +48,10 @@ class Pool(Slots):
     def __init__(self, name: str, config: PoolConfig, hub: Hub, driver: Driver) -> None:
         super().__init__(name, config, hub)
         self.call_soon = hub.call_soon
+        self._current_owner = hub.current_owner
         self._driver = driver
         self._discards = config.reset == "discard"
+        self._warns_of_leaks = config.leak_threshold is not None
         self._lock = hub.make_lock()
         self._leaks = LeakWatch(self, config.leak_threshold, hub)
         self._exhaustion = ExhaustionWatch(self, hub)
@@ -75,6 +77,8 @@ class Pool(Slots):
         """
         if self._lock._is_owned():
             raise PoolError(f"pool {self.name!r}: a connection was asked for by a finalizer")
+        if checkout.owner() is not self._current_owner():
+            checkout.tie()
         asked_at = 0.0
         while True:
             with self._lock:
@@ -82,11 +86,9 @@ class Pool(Slots):
                     raise PoolError(f"pool {self.name!r}: this checkout is in use already")
                 if self._closed:
                     raise PoolClosed(f"pool {self.name!r} is closed")
-                session = self._take_idle(checkout.opener)
-                if session is not None:
-                    self._lend(session, checkout, self._hub.monotonic())
-                else:
-                    checkout.asked_at = asked_at = asked_at or self._hub.monotonic()
+                session = self._lend_idle(checkout)
+                if session is None:
+                    checkout.asked_at = asked_at = asked_at or self._monotonic()
                     checkout.waiter = self._hub.make_waiter()
                     self._waiting[checkout] = None
                     todo = [] if self._all_are_held() else self._plan()
@@ -94,9 +96,10 @@ class Pool(Slots):
                 session = self._wait(checkout, todo)
             if session.is_alive():
                 break
-            self._give_on(self._part(checkout), Why.GONE)  # the server went away, or ended it
-        checkout.forget_owner = self._hub.on_owner_end(checkout)
-        self._leaks.lent()
+            checkout.session = None
+            self._give_on(session, Why.GONE)  # the server went away, or ended it
+        if self._warns_of_leaks:
+            self._leaks.lent()
         return checkout
 
     def release(self, checkout: Checkout) -> None:
@@ -108,16 +111,20 @@ class Pool(Slots):
         if session is None:
             raise PoolError(f"pool {self.name!r}: this connection is not checked out")
         if self._discards:  # that takes round trips, which are not the caller's
-            self._hub.spawn(self._release_parted, self._part(checkout), session.renew)
+            checkout.session = None
+            self._hub.spawn(self._release_parted, session, session.renew)
             return
         if self._lock._is_owned():  # a garbage collection has struck, and closes a cursor
-            self._hub.spawn(self._release_parted, self._part(checkout), session.reset)
+            checkout.session = None
+            self._hub.spawn(self._release_parted, session, session.reset)
             return
         clean = False
         try:
             clean = session.is_clean() or self._reset(session, session.reset)
         finally:  # also when killed while rolling back
-            self._give_on(self._part(checkout), None if clean else Why.UNFIT)
+            if checkout.session is not None:  # else this goes on in a forked child: see abandon()
+                checkout.session = None
+                self._give_on(session, None if clean else Why.UNFIT)
 
     # -- the pool's own life
 
@@ -202,23 +209,23 @@ class Pool(Slots):
         """For how many seconds the first in the queue has been waiting; None if nobody is."""
         with self._lock:
             first = next(iter(self._waiting), None)
-            return None if first is None else self._hub.monotonic() - first.asked_at
+            return None if first is None else self._monotonic() - first.asked_at
 
     def loans(self) -> list[Loan]:
         """What is lent now, but for what is on its way, there or back."""
         with self._lock:
-            now = self._hub.monotonic()
+            now = self._monotonic()
             return [
-                (session, checkout.forget_owner, now - session.lent_at)
+                (session, checkout.owner, now - session.lent_at)
                 for session, checkout in self._held.items()
-                if checkout.session is session and checkout.forget_owner is not None
+                if checkout.session is session
             ]
 
     def tidy(self) -> None:
         """Close idle connections whose time is over. A timer calls it when one's is."""
         with self._lock:
             self._lifetime.rang()
-            now, todo = self._hub.monotonic(), []
+            now, todo = self._monotonic(), []
             for session in list(self._idle):  # the first one has been idle for longest
                 if self._due(session) <= now:
                     self._idle.remove(session)
@@ -244,8 +251,9 @@ class Pool(Slots):
             with self._lock:
                 self._waiting.pop(checkout, None)
                 checkout.waiter = None
-            if checkout.session is not None:  # served in the moment in which it was killed
-                self._give_on(self._part(checkout), None)
+            session, checkout.session = checkout.session, None
+            if session is not None:  # served in the moment in which it was killed
+                self._give_on(session, None)
             raise
         session = checkout.session or self._unserved(checkout)
         checkout.waiter = None  # it holds the borrower's hub, which is not ours to keep
@@ -267,7 +275,7 @@ class Pool(Slots):
             finally:
                 del error  # else its traceback and this frame would keep each other alive
         if timed_out:
-            waited = self._hub.monotonic() - checkout.asked_at
+            waited = self._monotonic() - checkout.asked_at
             raise PoolTimeout(timeout_message(self.name, stats, waited, failures))
         if checkout.session is None:
             raise PoolClosed(f"pool {self.name!r} was closed while waiting for a connection")
@@ -284,7 +292,7 @@ class Pool(Slots):
         try:
             if delay:
                 self._hub.sleep(delay)
-            began = self._hub.monotonic()
+            began = self._monotonic()
             session = Session(self._driver, self._hub, opener, generation)
             session.set_up()
             self._lifetime.begin(session)
@@ -295,7 +303,7 @@ class Pool(Slots):
             self._opening -= 1
             if session is not None and error is None:
                 self._backoff.succeeded()
-                now = self._hub.monotonic()
+                now = self._monotonic()
                 self._counts.connects.add(now - began)
                 todo = [self._place(session, now)]
             else:
@@ -333,21 +341,12 @@ class Pool(Slots):
         finally:
             self._give_on(session, None if clean else Why.UNFIT)
 
-    def _part(self, checkout: Checkout) -> Session:
-        """The session is not the borrower's any more; its slot is still held."""
-        session, checkout.session = checkout.session, None
-        assert session is not None
-        session.is_new = False
-        if checkout.forget_owner is not None:
-            checkout.forget_owner(checkout)
-            checkout.forget_owner = None
-        return session
-
     def _give_on(self, session: Session, why_not: str | None) -> None:
-        """To the next one; or, for a reason, it is closed off the caller's path."""
+        """What has left its borrower goes to the next one; or, for a reason, it is closed."""
+        session.is_new = False
         with self._lock:
             del self._held[session]
-            now = self._hub.monotonic()
+            now = self._monotonic()
             if why_not is not Why.GONE:  # that was no use
                 self._counts.uses.add(now - session.lent_at)
             then = self._retire(session, why_not) if why_not else self._place(session, now)

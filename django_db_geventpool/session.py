@@ -52,6 +52,7 @@ class Session:
         "_driver",
         "_fd",
         "_hub",
+        "_read_condition",
         "_readable",
         "_unwatch",
         "connection",
@@ -84,6 +85,7 @@ class Session:
         #: Of the present borrower, who must not reach the next one's transaction with them.
         self.cursors: set[weakref.ref[Any]] = set()
         self._driver = driver
+        self._read_condition = driver.condition
         self._hub = hub
         self._fd = -1
         self.connection = connection = opener.connect()
@@ -104,7 +106,7 @@ class Session:
         try:
             with self._hub.limit(SET_UP_TIMEOUT):
                 self.opener.set_up(self.connection)
-            self._condition = self._driver.condition(self.connection)
+            self._condition = self._read_condition(self.connection)
         except TimeoutError:
             raise self._driver.OperationalError(
                 f"a new connection could not be set up within {SET_UP_TIMEOUT:.0f} s: "
@@ -136,10 +138,9 @@ class Session:
         """
         if self.is_new:
             return True
-        now = self._hub.monotonic()
-        if now - self.looked_at < LOOK_AFTER:  # each look is a call into the kernel
+        if self.lent_at - self.looked_at < LOOK_AFTER:  # each look is a call into the kernel
             return True
-        self.looked_at = now
+        self.looked_at = self.lent_at
         return not self._readable()
 
     def add_cursor(self, cursor: Any) -> None:
@@ -150,7 +151,7 @@ class Session:
 
     def is_clean(self) -> bool:
         """Whether it can go on to the next borrower as it is. No I/O."""
-        return not self.cursors and self._driver.condition(self.connection) == self._condition
+        return not self.cursors and self._read_condition(self.connection) == self._condition
 
     def reset(self) -> State:
         """Roll back what is open and restore what a borrower may have changed.

@@ -31,6 +31,7 @@ class Slots:
         self.name = name
         self.config = config
         self._hub = hub
+        self._monotonic = hub.monotonic
         self._idle: list[Session] = []  # last in, first out: the warmest one is lent
         self._held: dict[Session, Checkout] = {}  # lent, or made fit for the next one to hold it
         self._opening = 0
@@ -63,18 +64,18 @@ class Slots:
         """A slot that is lent changes its state by itself only: there is nothing to plan."""
         return len(self._held) == self.config.max_conns
 
-    def _take_idle(self, opener: Opener) -> Session | None:
-        if self._idle and self._idle[-1].opener is opener:
-            return self._idle.pop()
-        for index in range(len(self._idle) - 1, -1, -1):
-            if self._idle[index].opener is opener:
-                return self._idle.pop(index)
-        return None
-
-    def _lend(self, session: Session, checkout: Checkout, now: float) -> None:
-        checkout.session = session
-        session.lent_at = now
+    def _lend_idle(self, checkout: Checkout) -> Session | None:
+        """Of those of its kind the one that came back last; None if there is none."""
+        idle, opener = self._idle, checkout.opener
+        place = len(idle) - 1
+        while place >= 0 and idle[place].opener is not opener:
+            place -= 1
+        if place < 0:
+            return None
+        session = checkout.session = idle.pop(place)
+        session.lent_at = self._monotonic()
         self._held[session] = checkout
+        return session
 
     def _place(self, session: Session, now: float) -> Then:
         """A session in good order: to a waiter, among the idle, or out."""
@@ -87,7 +88,9 @@ class Slots:
             if checkout is None:
                 return self._retire(session, Why.NEEDED)
             self._counts.waits.add(now - checkout.asked_at)
-            self._lend(session, checkout, now)
+            checkout.session = session
+            session.lent_at = now
+            self._held[session] = checkout
             assert checkout.waiter is not None
             return checkout.waiter.wake
         if len(self._idle) >= self.config.reuse_conns:

@@ -6,7 +6,6 @@ import logging
 import math
 import traceback
 import weakref
-from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from urllib.parse import quote
 
 from django.core.signals import request_started
 
-from .hubs import Hub
+from .hubs import Hub, OwnerReference
 from .session import Session
 
 if TYPE_CHECKING:
@@ -28,8 +27,8 @@ LONG_WAIT, WARN_EVERY = 1.0, 60.0
 #: The request that a greenlet or thread serves: method and path, without the query.
 request: ContextVar[str] = ContextVar("request", default="")
 
-#: What is lent; what :meth:`Hub.on_owner_end` returned for its owner; for how long, in seconds.
-Loan = tuple[Session, Callable[[Any], object], float]
+#: What is lent, to whom, and for how long, in seconds.
+Loan = tuple[Session, OwnerReference, float]
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,8 @@ class LeakWatch(_Watch):
 
     def lent(self) -> None:
         """A connection has been lent: look after it in time."""
-        if self._threshold is not None and not self._is_set:
+        assert self._threshold is not None
+        if not self._is_set:
             self._set(self._threshold)
 
     def holders(self, stacks: int | None = None) -> list[tuple[Session, Holder]]:
@@ -103,12 +103,12 @@ class LeakWatch(_Watch):
         loans.sort(key=lambda loan: -loan[2])
         most = len(loans) if stacks is None else stacks
         return [
-            (session, self._holder(forget, seconds, shows_where=place < most))
-            for place, (session, forget, seconds) in enumerate(loans)
+            (session, self._holder(owner, seconds, shows_where=place < most))
+            for place, (session, owner, seconds) in enumerate(loans)
         ]
 
-    def _holder(self, forget: Callable[[Any], object], seconds: float, shows_where: bool) -> Holder:
-        owner = self._hub.owner(forget)
+    def _holder(self, reference: OwnerReference, seconds: float, shows_where: bool) -> Holder:
+        owner = self._hub.owner(reference)
         frame = owner.frame if shows_where and self._threshold is not None else None
         return Holder(
             seconds=seconds,

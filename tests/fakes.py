@@ -137,6 +137,12 @@ class Borrower:
         self.checkout = None
 
 
+class WatchedCheckout(Checkout):
+    """One that a test can look after."""
+
+    __slots__ = ("__weakref__",)
+
+
 def make_pool(**options: Any) -> Pool:
     import sys
 

@@ -20,7 +20,7 @@ MUTANTS = {
         "                checkout.waiter",
     ),
     "a waiter that was served when it was killed keeps its slot": (
-        "            if checkout.session is not None:  # served",
+        "            if session is not None:  # served",
         "            if False:  # served",
     ),
     "a kill of a connect is not caught": (
@@ -32,8 +32,8 @@ MUTANTS = {
         "except Exception:  # killed, which does not end",
     ),
     "a kill of a return is not caught": (
-        "        finally:  # also when killed while rolling back\n            self._give_on",
-        "        except Exception:\n            pass\n        else:\n            self._give_on",
+        "        finally:  # also when killed while rolling back\n",
+        "        except Exception:\n            pass\n        else:\n",
     ),
     "a kill of a renewal is not caught": (
         "(session, reset)\n        finally:\n            self._give_on",

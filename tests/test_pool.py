@@ -18,7 +18,7 @@ from django_db_geventpool.errors import PoolClosed, PoolError, PoolTimeout
 from django_db_geventpool.hubs import READ
 from django_db_geventpool.pool import Pool
 
-from .fakes import Borrower, FakeConnection, Opener, make_pool
+from .fakes import Borrower, FakeConnection, Opener, WatchedCheckout, make_pool
 from .plugin_hub import HUB
 from .tasks import pause, spawn, until
 
@@ -532,6 +532,71 @@ def test_a_borrower_that_is_dropped_loses_its_connection_to_the_pool(pool: Any) 
     until(lambda: single.stats().idle == 1)
 
 
+def test_a_checkout_is_tied_to_the_task_that_borrowed_with_it_last(pool: Any) -> None:
+    single = pool(MAX_CONNS=1)
+    borrower = Borrower(single)
+    checkout = Checkout(single, borrower, borrower.opener)
+    first_may_end, second_may_end = Event(), Event()
+
+    def borrow_and_give_back() -> None:
+        single.release(single.acquire(checkout))
+        assert first_may_end.wait(30)
+
+    def borrow() -> None:
+        single.acquire(checkout)
+        assert second_may_end.wait(30)
+
+    first = spawn(borrow_and_give_back)
+    until(lambda: single.stats().checkouts == 1)
+    second = spawn(borrow)
+    until(lambda: single.stats().checkouts == 2)
+    first_may_end.set()
+    first.result()
+    pause(0.01)
+    assert single.stats().in_use == 1 and checkout.session is not None
+    second_may_end.set()
+    second.result()
+    until(lambda: single.stats().idle == 1)
+    assert checkout.session is None
+
+
+def test_late_word_of_an_earlier_borrowers_end_takes_nothing_away(pool: Any) -> None:
+    single = pool(MAX_CONNS=1)
+    borrower = Borrower(single)
+    checkout = Checkout(single, borrower, borrower.opener)
+    spawn(lambda: single.release(single.acquire(checkout))).result()
+    word = checkout.owner
+    single.acquire(checkout)
+    checkout(word)
+    pause(0.01)
+    assert single.stats().in_use == 1
+    single.release(checkout)
+
+
+def test_a_borrower_that_is_dropped_leaves_nothing_with_those_who_used_it(pool: Any) -> None:
+    """Greenlets or threads that live on: a worker's, for example."""
+    one, may_end = pool(MAX_CONNS=1), Event()
+    borrower = Borrower(one)
+    given = [WatchedCheckout(one, borrower, borrower.opener)]
+    left = weakref.ref(given[0])
+
+    def use_and_live_on() -> None:
+        one.release(one.acquire(given[0]))
+        assert may_end.wait(30)
+
+    first = spawn(use_and_live_on)
+    until(lambda: (one.stats().checkouts, one.stats().idle) == (1, 1))
+    second = spawn(use_and_live_on)
+    until(lambda: (one.stats().checkouts, one.stats().idle) == (2, 1))
+    given.clear()
+    del borrower
+    gc.collect()
+    assert left() is None
+    may_end.set()
+    first.result()
+    second.result()
+
+
 def test_a_failed_connect_keeps_nothing_of_it_alive(pool: Any) -> None:
     class HalfOpen: ...
 
@@ -567,6 +632,27 @@ def test_a_kill_while_returning_drops_the_connection(pool: Any) -> None:
     assert begun.wait(30)
     returning.kill()
     until(lambda: single.stats().empty == 1)
+
+
+def test_a_return_that_goes_on_in_a_forked_child_touches_nothing_any_more() -> None:
+    pool, begun, may_go_on = make_pool(MAX_CONNS=1), Event(), Event()
+    borrower = Borrower(pool)
+    connection = borrower.take()
+    connection.state = State.DIRTY
+
+    def wait() -> None:
+        begun.set()
+        assert may_go_on.wait(30)
+
+    connection.on_rollback = wait
+    returning = spawn(borrower.give)
+    assert begun.wait(30)
+    (session,) = pool.abandon()
+    may_go_on.set()
+    returning.result()
+    pause(0.01)
+    assert connection.log[0] == "rollback" and "close" not in connection.log
+    session.close()
 
 
 def test_repr_tells_the_numbers(pool: Any) -> None:

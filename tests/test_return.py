@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -20,9 +21,11 @@ from django.db import (
     transaction,
 )
 
+from django_db_geventpool.backends import base
 from django_db_geventpool.errors import PoolTimeout
 from django_db_geventpool.utils import close_connection
 
+from .fakes import WatchedCheckout
 from .models import Item
 from .plugin_hub import HUB
 from .tasks import pause, spawn, until, until_freed
@@ -321,6 +324,28 @@ def test_a_wrapper_that_is_dropped_gives_its_connection_back(database: Any) -> N
     del copy
     gc.collect()
     until(lambda: one.pool.stats().idle == 1)
+
+
+def test_a_wrapper_keeps_one_place_in_the_pool_whichever_pool_that_is(
+    database: Any, monkeypatch: Any
+) -> None:
+    """It stays tied to its greenlet or thread, which may live for long, until it is replaced."""
+    monkeypatch.setattr(base, "Checkout", WatchedCheckout)
+    one = database(MAX_CONNS=1)
+
+    def work() -> None:
+        one.query("SELECT 1")
+        first = weakref.ref(one.connection._checkout)
+        one.connection.close()
+        one.query("SELECT 1")
+        assert one.connection._checkout is first()
+        one.connection.close_pool()
+        one.connection.settings_dict["OPTIONS"]["MAX_CONNS"] = 2
+        one.query("SELECT 1")
+        gc.collect()
+        assert first() is None
+
+    spawn(work).result()
 
 
 @greenlets_only

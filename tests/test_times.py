@@ -6,11 +6,8 @@ import gc
 import weakref
 from typing import Callable
 
-import pytest
-
-from django_db_geventpool.checkout import Checkout
 from django_db_geventpool.drivers import State
-from django_db_geventpool.errors import PoolError, PoolTimeout
+from django_db_geventpool.errors import PoolClosed, PoolTimeout
 
 from .plugin_world import Client, make_pool, use
 from .world import Connection, Opener, Refused, World
@@ -171,8 +168,7 @@ def test_a_pool_that_is_opened_again_counts_what_is_still_held(world: World) -> 
     old = holder.checkout.connection
     world.start("closer", pool.close, 0)
     world.pass_time(0)
-    with pytest.raises(PoolError, match="is closed"):
-        pool.acquire(Checkout(pool, holder, world.opener))
+    assert isinstance(Client(world, pool).error, PoolClosed)
     pool.open()
     waiting = Client(world, pool)
     assert waiting.checkout is None

@@ -19,7 +19,7 @@ import pytest
 
 from django_db_geventpool import session as session_module
 from django_db_geventpool.drivers import State
-from django_db_geventpool.hubs import Owner
+from django_db_geventpool.hubs import Owner, OwnerReference
 
 #: Seconds that a statement runs on if its client has gone without cancelling it.
 STATEMENT = 60.0
@@ -70,7 +70,8 @@ class Task:
         finally:
             self.done = True
             self._function = self._args = None  # type: ignore[assignment]
-            for callback in self.at_end:
+            callbacks, self.at_end = self.at_end, []
+            for callback in callbacks:
                 self._world.spawn(callback, self)
 
     def __repr__(self) -> str:
@@ -345,12 +346,20 @@ class World:
     def limit(self, seconds: float) -> Any:
         return self.alarm(seconds, TimeoutError)
 
-    def on_owner_end(self, callback: Callable[[Any], object]) -> Callable[[Any], object]:
-        at_end = self.current.at_end
-        at_end.append(callback)
-        return lambda callback: callback in at_end and at_end.remove(callback)
+    def on_owner_end(self, callback: Callable[[Any], object]) -> OwnerReference:
+        task = self.current
+        task.at_end.append(callback)
+        return lambda: task
 
-    def owner(self, forget: object) -> Owner:
+    def forget_owner(self, reference: OwnerReference, callback: Callable[[Any], object]) -> None:
+        task = reference()
+        if task is not None and callback in task.at_end:
+            task.at_end.remove(callback)
+
+    def current_owner(self) -> object:
+        return self.current
+
+    def owner(self, reference: OwnerReference) -> Owner:
         return Owner("a task")
 
     def wait_io(self, fd: int, events: int, timeout: float | None) -> int:

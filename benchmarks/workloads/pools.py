@@ -78,7 +78,7 @@ def ours(told: dict[str, Any], size: int) -> Visit:
     def visit() -> Any:
         borrowers.append(_Borrower())
         checkout = Checkout(pool, borrowers[-1], opener)
-        return partial(pool.acquire, checkout), pool.release
+        return lambda: pool.acquire(checkout), pool.release
 
     return visit
 

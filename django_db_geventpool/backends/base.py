@@ -81,7 +81,10 @@ class PooledDatabaseWrapper(EarlyRelease):
         pool, opener = registry.pool_for(self)
         # In one step: threads may share a wrapper.
         checkout: Checkout | None = vars(self).pop("_last_checkout", None)
-        if checkout is None or checkout.opener is not opener:
+        if checkout is not None and checkout.opener is not opener:
+            checkout.untie()
+            checkout = None
+        if checkout is None:
             checkout = Checkout(pool, self, opener)
         self._checkout = pool.acquire(checkout)
         self.isolation_level = IsolationLevel(

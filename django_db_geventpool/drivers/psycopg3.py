@@ -117,8 +117,20 @@ def state(connection: Any) -> State:
     return _STATES[connection.pgconn.transaction_status]
 
 
+def _behind(name: str) -> str:
+    """Where a property of psycopg's does no more than return an attribute: that one's name.
+
+    Each return reads four of them, and this takes half as long.
+    """
+    getter = getattr(psycopg.Connection, name).fget
+    read: tuple[str, ...] = getattr(getattr(getter, "__code__", None), "co_names", ())
+    return read[0] if read == (f"_{name}",) else name
+
+
 _SETTINGS = ("autocommit", "isolation_level", "read_only", "deferrable")
-condition: Callable[[Any], tuple[Any, ...]] = attrgetter("pgconn.transaction_status", *_SETTINGS)
+condition: Callable[[Any], tuple[Any, ...]] = attrgetter(
+    "pgconn.transaction_status", *map(_behind, _SETTINGS)
+)
 
 
 def restore(connection: Any, condition: tuple[Any, ...]) -> None:

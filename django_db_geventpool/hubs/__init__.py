@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-import weakref
 from contextlib import AbstractContextManager
 from contextvars import Context, copy_context
 from types import FrameType
@@ -29,13 +28,8 @@ class Owner(NamedTuple):
     context: Context | None = None
 
 
-class Watched:
-    """Calls back when an object is freed; keep it until then."""
-
-    def __init__(self, watched: object, callback: Callable[[Any], object]) -> None:
-        self.reference = weakref.ref(watched, callback)
-
-    def __call__(self, _: object) -> None: ...
+#: Gives whose end is waited for. Weakly: some end by being freed.
+OwnerReference = Callable[[], Any]
 
 
 def owner_of_greenlet(one: Any, current: object) -> Owner:
@@ -99,16 +93,22 @@ class Hub(Protocol):
     def limit(self, seconds: float) -> AbstractContextManager[Any]:
         """Raise TimeoutError inside the block after so many seconds, where the hub can."""
 
-    def on_owner_end(self, callback: Callable[[Any], object]) -> Callable[[Any], object]:
+    def on_owner_end(self, callback: Callable[[Any], object]) -> OwnerReference:
         """Call *callback* after the calling greenlet or thread has ended, however it did.
 
         Before those who wait for that end go on, where the library can tell them apart. It gets
-        some argument. Returns a function that forgets the callback which is given to it again;
-        keep it until then.
+        what is returned, or what that gives. Keep it until then.
         """
 
-    def owner(self, forget: Callable[[Any], object]) -> Owner:
-        """Whose end is waited for, by what :meth:`on_owner_end` returned."""
+    def forget_owner(self, reference: OwnerReference, callback: Callable[[Any], object]) -> None:
+        """Do not call *callback* any more; drop the reference, too. May be called in a garbage
+        collection."""
+
+    def current_owner(self) -> object:
+        """What a reference to the caller gives, if it can be told at once; else anything."""
+
+    def owner(self, reference: OwnerReference) -> Owner:
+        """Whose end is waited for."""
 
     def wait_io(self, fd: int, events: int, timeout: float | None) -> int:
         """Wait cooperatively until *fd* is ready; the ready events, 0 after *timeout* seconds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -11,7 +12,7 @@ from typing import Any
 import eventlet
 from eventlet import event, greenthread, hubs, patcher, tpool
 
-from . import READ, WRITE, Owner, Watched, owner_of_greenlet
+from . import READ, WRITE, Owner, OwnerReference, owner_of_greenlet
 
 NAME = "eventlet"
 IS_GREEN = True
@@ -68,19 +69,26 @@ def limit(seconds: float) -> AbstractContextManager[Any]:
     return timeout
 
 
-def on_owner_end(callback: Callable[[Any], object]) -> Callable[[Any], object]:
+current_owner = greenthread.getcurrent
+
+
+def on_owner_end(callback: Callable[[Any], object]) -> OwnerReference:
     owner = greenthread.getcurrent()
     if isinstance(owner, greenthread.GreenThread):
         owner.link(callback)
-        forget: Callable[[Any], object] = owner.unlink
-        return forget
+        return weakref.ref(owner)
     # That may be inside a garbage collection, hence the detour over the hub.
-    return Watched(owner, partial(call_soon, callback))
+    return weakref.ref(owner, partial(call_soon, callback))
 
 
-def owner(forget: Any) -> Owner:
-    one = forget.reference() if isinstance(forget, Watched) else forget.__self__
-    return owner_of_greenlet(one, greenthread.getcurrent())
+def forget_owner(reference: OwnerReference, callback: Callable[[Any], object]) -> None:
+    owner = reference()
+    if isinstance(owner, greenthread.GreenThread):
+        owner.unlink(callback)
+
+
+def owner(reference: OwnerReference) -> Owner:
+    return owner_of_greenlet(reference(), greenthread.getcurrent())
 
 
 class _Wait:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -14,7 +15,7 @@ import gevent
 from gevent import Greenlet, get_hub, getcurrent, monkey
 from gevent import hub as _hub
 
-from . import Owner, Watched, owner_of_greenlet
+from . import Owner, OwnerReference, owner_of_greenlet
 from .gevent_io import MAIN_THREAD_IDENT, get_ident, run_soon
 from .gevent_io import end_waits as end_waits
 from .gevent_io import keep_watcher as keep_watcher
@@ -43,20 +44,26 @@ class GeventWaiter(_hub.Waiter):  # type: ignore[type-arg]
         if timeout is None:
             self.get()
             return
-        key = self.hub, timeout
-        waits = _waits.get(key) or _waits.setdefault(key, _Waits(*key))
-        waits.ends[self] = monotonic() + timeout
+        waits = _waits.get(timeout)
+        if waits is None or waits.hub is not self.hub:
+            waits = _waits[timeout] = _Waits(self.hub, timeout)
+        ends = waits.ends
+        ends[self] = monotonic() + timeout
         if not waits.is_ticking:
             waits.tick(timeout)
         try:
             self.get()
         finally:
-            waits.ends.pop(self, None)
-            if not waits.ends:
+            ends.pop(self, None)
+            if not ends:
                 waits.stop()
 
     def wake(self) -> None:
-        run_soon(self.hub, self.switch, None)
+        hub = self.hub
+        if get_hub() is hub:  # as in run_soon()
+            hub.loop.run_callback(self.switch, None)
+        else:
+            hub.loop.run_callback_threadsafe(self.switch, None)
 
 
 make_waiter = GeventWaiter
@@ -66,13 +73,14 @@ class _Waits:
     """Those who wait equally long on one hub. One timer does: who came first is due first."""
 
     def __init__(self, hub: Any, seconds: float) -> None:
-        self._key = hub, seconds
+        self.hub = hub
+        self._seconds = seconds
         self._timer: Any = None
         self.ends: dict[GeventWaiter, float] = {}
         self.is_ticking = False
 
     def tick(self, seconds: float) -> None:
-        self._timer = self._key[0].loop.timer(seconds)
+        self._timer = self.hub.loop.timer(seconds)
         # update: the loop's idea of "now" is as old as its last turn, and a busy hub would
         # otherwise cut the wait short by that much.
         self._timer.start(self._ring, update=True)
@@ -81,8 +89,8 @@ class _Waits:
     def stop(self) -> None:
         self._timer.close()
         self.is_ticking = False
-        if _waits.get(self._key) is self:
-            del _waits[self._key]
+        if _waits.get(self._seconds) is self:
+            del _waits[self._seconds]
 
     def _ring(self) -> None:
         self._timer.close()
@@ -98,7 +106,7 @@ class _Waits:
             waiter.switch(None)
 
 
-_waits: dict[tuple[Any, float], _Waits] = {}
+_waits: dict[float, _Waits] = {}
 
 
 def spawn(function: Callable[..., object], *args: object) -> None:
@@ -160,20 +168,28 @@ def limit(seconds: float) -> AbstractContextManager[Any]:
     return timeout
 
 
-def on_owner_end(callback: Callable[[Any], object]) -> Callable[[Any], object]:
+current_owner = getcurrent
+
+
+def on_owner_end(callback: Callable[[Any], object]) -> OwnerReference:
     owner = getcurrent()
     if isinstance(owner, Greenlet):
         owner.rawlink(callback)
-        forget: Callable[[Any], object] = owner.unlink
-        return forget
+        return weakref.ref(owner)
     # A raw greenlet (gevent.spawn_raw) has no links, but is freed when it ends; a native thread's
     # storage is, too. That may be inside a garbage collection, hence the detour over the hub.
     watched = owner if get_ident() == MAIN_THREAD_IDENT else _presence()
-    return Watched(watched, partial(call_soon, callback))
+    return weakref.ref(watched, partial(call_soon, callback))
 
 
-def owner(forget: Any) -> Owner:
-    one = forget.reference() if isinstance(forget, Watched) else forget.__self__
+def forget_owner(reference: OwnerReference, callback: Callable[[Any], object]) -> None:
+    owner = reference()
+    if isinstance(owner, Greenlet):
+        owner.unlink(callback)
+
+
+def owner(reference: OwnerReference) -> Owner:
+    one = reference()
     if isinstance(one, _Presence):
         return Owner("a native thread")
     return owner_of_greenlet(one, getcurrent())

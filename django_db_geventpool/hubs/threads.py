@@ -7,6 +7,7 @@ import select
 import selectors
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -14,7 +15,7 @@ from time import monotonic as monotonic
 from time import sleep as sleep
 from typing import Any
 
-from . import Owner, Watched
+from . import Owner, OwnerReference
 
 NAME = "threads"
 IS_GREEN = False
@@ -75,15 +76,23 @@ def limit(seconds: float) -> AbstractContextManager[Any]:
     return nullcontext()  # nothing can interrupt a thread
 
 
-def on_owner_end(callback: Callable[[Any], object]) -> Callable[[Any], object]:
-    presence = getattr(_local, "presence", None)
+def current_owner() -> _Presence:
+    presence: _Presence | None = getattr(_local, "presence", None)
     if presence is None:
         presence = _local.presence = _Presence()
-    return Watched(presence, callback)
+    return presence
 
 
-def owner(forget: Any) -> Owner:
-    presence = forget.reference()
+def on_owner_end(callback: Callable[[Any], object]) -> OwnerReference:
+    return weakref.ref(current_owner(), callback)
+
+
+def forget_owner(reference: OwnerReference, callback: Callable[[Any], object]) -> None:
+    pass  # whoever drops the reference is not called
+
+
+def owner(reference: OwnerReference) -> Owner:
+    presence = reference()
     if presence is None:
         return Owner("a thread that has ended")
     thread = presence.thread
