@@ -74,7 +74,8 @@ class Checkout:
     def untie(self) -> None:
         """Of a checkout that is not used again: else its greenlet would keep it."""
         owner, self.owner = self.owner, nobody
-        self.pool.hub.forget_owner(owner, self)
+        if owner is not nobody:
+            self.pool.hub.forget_owner(owner, self)
 
     def __call__(self, ended: object) -> None:
         """The greenlet that it is tied to has ended.

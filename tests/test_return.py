@@ -419,3 +419,22 @@ def test_close_connection_keeps_name_and_result_and_refuses_what_runs_later() ->
     for late in (coroutine, generator):
         with pytest.raises(TypeError, match=f"cannot decorate .*{late.__name__}"):
             close_connection(late)
+
+
+def test_a_setting_is_read_where_it_stands_only_if_its_property_does_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from django.db.backends.postgresql.psycopg_any import is_psycopg3
+
+    if not is_psycopg3:
+        pytest.skip("psycopg2 has them in C: https://www.psycopg.org/docs/connection.html")
+    import psycopg
+
+    from django_db_geventpool.drivers import psycopg3
+
+    connection = psycopg.Connection
+    for name in psycopg3._SETTINGS:
+        assert psycopg3._behind(name) == f"_{name}"  # of the psycopg that is installed
+    for other in lambda self: bool(self._autocommit), lambda self: self.pgconn._autocommit, bool:
+        monkeypatch.setattr(connection, "autocommit", property(other))
+        assert psycopg3._behind("autocommit") == "autocommit"
