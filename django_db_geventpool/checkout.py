@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def nobody() -> None:
-    """The owner of what is tied to none."""
+    """The reference of a checkout that is tied to no greenlet."""
 
 
 class Borrower(Protocol):
@@ -34,8 +34,8 @@ class Checkout:
     """A borrower's place in a pool, for one borrowing after another.
 
     In each it waits, if it has to, and then it holds a session or gets an error. It is tied to the
-    greenlet that borrows, and stays so until another one does, or the borrower is gone: most ask
-    again, and what ends then only looks whether it holds something.
+    greenlet that borrows with it, and stays so after the return, as most borrow again: until that
+    ends, or another one borrows with it, or :meth:`untie`.
     """
 
     __slots__ = (
@@ -66,29 +66,35 @@ class Checkout:
         return None if self.session is None else self.session.connection
 
     def tie(self) -> None:
-        """To the caller: its end gives the connection back, if it has not done so itself."""
+        """To the greenlet that calls: its end gives the connection back, if need be."""
         if self.session is None and self.waiter is None:  # else acquire() will refuse it
             self.untie()
             self.owner = self.pool.hub.on_owner_end(self)
 
     def untie(self) -> None:
-        """Of a checkout that is not used again: else its greenlet would keep it."""
+        """Let its greenlet keep nothing of it: it is used by another one, or not again."""
         owner, self.owner = self.owner, nobody
         if owner is not nobody:
             self.pool.hub.forget_owner(owner, self)
 
     def __call__(self, ended: object) -> None:
-        """The greenlet that it is tied to has ended.
-
-        Told at once: whether others share the borrower is asked before they go on.
-        """
-        # Word of an earlier one's end may be on its way while another borrows.
-        if ended is self.owner or ended is self.owner():
+        """The greenlet that it is tied to has ended."""
+        if ended is self.owner:  # freed, maybe inside a garbage collection
+            self.owner = nobody
+            self._tell_pool()
+        elif ended is self.owner():  # at once: those who wait for that end may share the borrower
             self.owner = nobody
             self.pool.owner_ended(self)
 
     def _borrower_gone(self, _: object) -> None:
-        # Maybe inside a garbage collection, which can strike under the pool's lock.
+        # Maybe inside a garbage collection. Still tied while it holds something, for where the
+        # pool cannot be told in this way: a thread of eventlet's own has a hub that never runs.
+        if self.session is None:
+            self.untie()
+        else:
+            self._tell_pool()
+
+    def _tell_pool(self) -> None:
+        # A collection can strike under the pool's lock, hence the detour.
         if self.session is not None:
             self.pool.call_soon(self.pool.owner_ended, self)
-        self.untie()

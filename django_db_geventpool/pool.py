@@ -51,7 +51,6 @@ class Pool(Slots):
         self._current_owner = hub.current_owner
         self._driver = driver
         self._discards = config.reset == "discard"
-        self._warns_of_leaks = config.leak_threshold is not None
         self._lock = hub.make_lock()
         self._leaks = LeakWatch(self, config.leak_threshold, hub)
         self._exhaustion = ExhaustionWatch(self, hub)
@@ -98,7 +97,7 @@ class Pool(Slots):
                 break
             checkout.session = None
             self._give_on(session, Why.GONE)  # the server went away, or ended it
-        if self._warns_of_leaks:
+        if self._leaks.is_on:
             self._leaks.lent()
         return checkout
 
@@ -122,7 +121,7 @@ class Pool(Slots):
         try:
             clean = session.is_clean() or self._reset(session, session.reset)
         finally:  # also when killed while rolling back
-            if checkout.session is not None:  # else this goes on in a forked child: see abandon()
+            if checkout.session is session:  # else this goes on in a forked child: see abandon()
                 checkout.session = None
                 self._give_on(session, None if clean else Why.UNFIT)
 
@@ -218,7 +217,7 @@ class Pool(Slots):
             return [
                 (session, checkout.owner, now - session.lent_at)
                 for session, checkout in self._held.items()
-                if checkout.session is session
+                if checkout.session is session and checkout.waiter is None
             ]
 
     def tidy(self) -> None:
@@ -385,6 +384,7 @@ class Pool(Slots):
             with self._lock:
                 self._counts.reclaims += 1
             self.release(checkout)
+            checkout.untie()
 
     def _await(self, is_so: Callable[[], bool], timeout: float) -> bool:
         """Wait until the pool is in a certain state, at most *timeout* seconds."""

@@ -138,9 +138,10 @@ class Session:
         """
         if self.is_new:
             return True
-        if self.lent_at - self.looked_at < LOOK_AFTER:  # each look is a call into the kernel
+        now = self._hub.monotonic()
+        if now - self.looked_at < LOOK_AFTER:  # each look is a call into the kernel
             return True
-        self.looked_at = self.lent_at
+        self.looked_at = now
         return not self._readable()
 
     def add_cursor(self, cursor: Any) -> None:

@@ -86,13 +86,13 @@ class LeakWatch(_Watch):
 
     def __init__(self, pool: Pool, threshold: float | None, hub: Hub) -> None:
         super().__init__(pool, hub)
-        self._threshold = threshold
-        if threshold is not None:
+        self.is_on = threshold is not None
+        self._threshold = math.inf if threshold is None else threshold
+        if self.is_on:
             remember_requests()
 
     def lent(self) -> None:
         """A connection has been lent: look after it in time."""
-        assert self._threshold is not None
         if not self._is_set:
             self._set(self._threshold)
 
@@ -109,7 +109,7 @@ class LeakWatch(_Watch):
 
     def _holder(self, reference: OwnerReference, seconds: float, shows_where: bool) -> Holder:
         owner = self._hub.owner(reference)
-        frame = owner.frame if shows_where and self._threshold is not None else None
+        frame = owner.frame if shows_where and self.is_on else None
         return Holder(
             seconds=seconds,
             name=owner.name,
@@ -118,7 +118,6 @@ class LeakWatch(_Watch):
         )
 
     def _look(self, pool: Pool) -> None:
-        assert self._threshold is not None
         to_come = []
         for session, holder in self.holders():
             if holder.seconds < self._threshold:

@@ -107,6 +107,7 @@ def test_nobody_overtakes_a_waiter_that_was_served_but_has_not_run_yet(pool: Any
     until(lambda: single.stats().waiting == 1)
     holder.give()
     assert single.stats().idle == 0 and single.stats().in_use == 1
+    assert single.holders() == []  # it is on its way
     waiting.result()
     assert single.stats().idle == 1
 
@@ -558,6 +559,28 @@ def test_a_checkout_is_tied_to_the_task_that_borrowed_with_it_last(pool: Any) ->
     second.result()
     until(lambda: single.stats().idle == 1)
     assert checkout.session is None
+
+
+@greenlets_only
+def test_a_dropped_borrowers_connection_comes_back_when_its_task_ends_at_the_latest(
+    pool: Any, monkeypatch: Any
+) -> None:
+    """A collection in a thread of eventlet's own frees it: nothing runs on that thread's hub."""
+    single, taken, may_end = pool(MAX_CONNS=1), Event(), Event()
+    monkeypatch.setattr(single, "call_soon", lambda *_: None)
+
+    def take_and_forget() -> None:
+        Borrower(single).take()
+        gc.collect()
+        taken.set()
+        assert may_end.wait(30)
+
+    task = spawn(take_and_forget)
+    assert taken.wait(30)
+    assert single.stats().in_use == 1
+    may_end.set()
+    task.result()
+    until(lambda: single.stats().idle == 1)
 
 
 def test_late_word_of_an_earlier_borrowers_end_takes_nothing_away(pool: Any) -> None:

@@ -22,6 +22,7 @@ from django.db import (
 )
 
 from django_db_geventpool.backends import base
+from django_db_geventpool.checkout import Checkout
 from django_db_geventpool.errors import PoolTimeout
 from django_db_geventpool.utils import close_connection
 
@@ -346,6 +347,51 @@ def test_a_wrapper_keeps_one_place_in_the_pool_whichever_pool_that_is(
         assert first() is None
 
     spawn(work).result()
+
+
+def test_whoever_asks_in_vain_or_is_interrupted_keeps_the_same_place_in_the_pool(
+    database: Any, monkeypatch: Any
+) -> None:
+    """A worker that lives for long and tries again and again would else keep one for each."""
+    made = []
+    monkeypatch.setattr(base, "Checkout", lambda *args: made.append(Checkout(*args)) or made[-1])
+    one = database(MAX_CONNS=1, WAIT_TIMEOUT=0.01)
+    pool = one.pool
+    blocker = one.connection.copy()
+    blocker.ensure_connection()
+    for _ in range(3):
+        with pytest.raises(PoolTimeout):
+            one.connection.ensure_connection()
+    blocker.close()
+    release = pool.release
+
+    def interrupted(checkout: Checkout) -> None:
+        release(checkout)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pool, "release", interrupted)
+    for _ in range(3):
+        one.connection.ensure_connection()
+        with pytest.raises(KeyboardInterrupt):
+            one.connection.close()
+    assert len(made) == 2 and pool.stats().idle == 1
+
+
+def test_of_those_who_share_a_wrapper_one_leaves_its_place_for_the_next(database: Any) -> None:
+    one = database(MAX_CONNS=2)
+    one.connection.ensure_connection()
+    first, one.connection._checkout, one.connection.connection = (
+        one.connection._checkout,
+        None,
+        None,
+    )
+    one.connection.ensure_connection()
+    second = one.connection._checkout
+    one.connection.close()
+    one.connection._checkout = first
+    one.connection._give_back()
+    assert one.connection._last_checkout is second
+    assert first.owner() is None and second.owner() is not None
 
 
 @greenlets_only

@@ -86,7 +86,11 @@ class PooledDatabaseWrapper(EarlyRelease):
             checkout = None
         if checkout is None:
             checkout = Checkout(pool, self, opener)
-        self._checkout = pool.acquire(checkout)
+        try:
+            self._checkout = pool.acquire(checkout)
+        except BaseException:
+            self._keep(checkout)
+            raise
         self.isolation_level = IsolationLevel(
             self.settings_dict["OPTIONS"].get("isolation_level", IsolationLevel.READ_COMMITTED)
         )
@@ -196,8 +200,15 @@ class PooledDatabaseWrapper(EarlyRelease):
     def _give_back(self) -> None:
         checkout, self._checkout = self._checkout, None
         if checkout is not None:
-            checkout.pool.release(checkout)
-            self._last_checkout = checkout
+            try:
+                checkout.pool.release(checkout)
+            finally:
+                self._keep(checkout)
+
+    def _keep(self, checkout: Checkout) -> None:
+        """For the next time. One is enough, where threads that share the wrapper had one each."""
+        if vars(self).setdefault("_last_checkout", checkout) is not checkout:
+            checkout.untie()
 
     def close_if_unusable_or_obsolete(self) -> None:
         """The end of a request: CONN_MAX_AGE is 0, so no question to the server is needed."""

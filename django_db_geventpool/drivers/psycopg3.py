@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator
 from functools import cache
 from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 import psycopg
@@ -122,9 +123,12 @@ def _behind(name: str) -> str:
 
     Each return reads four of them, and this takes half as long.
     """
-    getter = getattr(psycopg.Connection, name).fget
-    read: tuple[str, ...] = getattr(getattr(getter, "__code__", None), "co_names", ())
-    return read[0] if read == (f"_{name}",) else name
+    attribute, value = f"_{name}", object()
+    try:
+        getter = getattr(psycopg.Connection, name).fget
+        return attribute if getter(SimpleNamespace(**{attribute: value})) is value else name
+    except Exception:
+        return name
 
 
 _SETTINGS = ("autocommit", "isolation_level", "read_only", "deferrable")

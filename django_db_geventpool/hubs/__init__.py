@@ -96,19 +96,23 @@ class Hub(Protocol):
     def on_owner_end(self, callback: Callable[[Any], object]) -> OwnerReference:
         """Call *callback* after the calling greenlet or thread has ended, however it did.
 
-        Before those who wait for that end go on, where the library can tell them apart. It gets
-        what is returned, or what that gives. Keep it until then.
+        Returns a weak reference to it, to be kept until then. Where the library tells of an end,
+        the callback gets the owner, before those who wait for that end go on. Where an end is told
+        only by what is freed then, it gets the reference, maybe inside a garbage collection.
         """
 
     def forget_owner(self, reference: OwnerReference, callback: Callable[[Any], object]) -> None:
-        """Do not call *callback* any more; drop the reference, too. May be called in a garbage
-        collection."""
+        """Do not call *callback*, once the reference is dropped, too. A collection may ask."""
 
     def current_owner(self) -> object:
-        """What a reference to the caller gives, if it can be told at once; else anything."""
+        """What a reference to the caller gives.
+
+        Except in a native thread beside a hub: what its references give is not found as fast, so
+        there the answer is something that none gives.
+        """
 
     def owner(self, reference: OwnerReference) -> Owner:
-        """Whose end is waited for."""
+        """What can be told of whom *reference* gives."""
 
     def wait_io(self, fd: int, events: int, timeout: float | None) -> int:
         """Wait cooperatively until *fd* is ready; the ready events, 0 after *timeout* seconds."""

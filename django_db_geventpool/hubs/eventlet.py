@@ -77,8 +77,7 @@ def on_owner_end(callback: Callable[[Any], object]) -> OwnerReference:
     if isinstance(owner, greenthread.GreenThread):
         owner.link(callback)
         return weakref.ref(owner)
-    # That may be inside a garbage collection, hence the detour over the hub.
-    return weakref.ref(owner, partial(call_soon, callback))
+    return weakref.ref(owner, callback)
 
 
 def forget_owner(reference: OwnerReference, callback: Callable[[Any], object]) -> None:

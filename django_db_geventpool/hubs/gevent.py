@@ -60,7 +60,7 @@ class GeventWaiter(_hub.Waiter):  # type: ignore[type-arg]
 
     def wake(self) -> None:
         hub = self.hub
-        if get_hub() is hub:  # as in run_soon()
+        if get_hub() is hub:  # run_soon(), without its arguments to pass on: each handoff does it
             hub.loop.run_callback(self.switch, None)
         else:
             hub.loop.run_callback_threadsafe(self.switch, None)
@@ -90,7 +90,7 @@ class _Waits:
         self._timer.close()
         self.is_ticking = False
         if _waits.get(self._seconds) is self:
-            del _waits[self._seconds]
+            _waits.pop(self._seconds, None)
 
     def _ring(self) -> None:
         self._timer.close()
@@ -106,6 +106,7 @@ class _Waits:
             waiter.switch(None)
 
 
+#: By their seconds, of the hub that asked last: mostly there is one. Those of another go on.
 _waits: dict[float, _Waits] = {}
 
 
@@ -177,9 +178,8 @@ def on_owner_end(callback: Callable[[Any], object]) -> OwnerReference:
         owner.rawlink(callback)
         return weakref.ref(owner)
     # A raw greenlet (gevent.spawn_raw) has no links, but is freed when it ends; a native thread's
-    # storage is, too. That may be inside a garbage collection, hence the detour over the hub.
-    watched = owner if get_ident() == MAIN_THREAD_IDENT else _presence()
-    return weakref.ref(watched, partial(call_soon, callback))
+    # storage is, too.
+    return weakref.ref(owner if get_ident() == MAIN_THREAD_IDENT else _presence(), callback)
 
 
 def forget_owner(reference: OwnerReference, callback: Callable[[Any], object]) -> None:
