@@ -78,6 +78,7 @@ def ours(told: dict[str, Any], size: int) -> Visit:
     def visit() -> Any:
         borrowers.append(_Borrower())
         checkout = Checkout(pool, borrowers[-1], opener)
+        # An engine calls it from Python; through a partial it would come from C each time.
         return lambda: pool.acquire(checkout), pool.release
 
     return visit
