@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from typing import TYPE_CHECKING, Protocol
 
@@ -95,6 +96,7 @@ class Checkout:
             self._tell_pool()
 
     def _tell_pool(self) -> None:
-        # A collection can strike under the pool's lock, hence the detour.
-        if self.session is not None:
+        # A collection can strike under the pool's lock, hence the detour. In a forked child the
+        # parent's other threads are freed before the child can let go of what stays theirs.
+        if self.session is not None and os.getpid() == self.pool.pid:
             self.pool.call_soon(self.pool.owner_ended, self)

@@ -18,6 +18,7 @@ connection meanwhile serves it earlier.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from itertools import islice
 
@@ -48,6 +49,7 @@ class Pool(Slots):
     def __init__(self, name: str, config: PoolConfig, hub: Hub, driver: Driver) -> None:
         super().__init__(name, config, hub)
         self.call_soon = hub.call_soon
+        self.pid = os.getpid()
         self._current_owner = hub.current_owner
         self._driver = driver
         self._discards = config.reset == "discard"
@@ -249,7 +251,7 @@ class Pool(Slots):
         except BaseException:
             with self._lock:
                 self._waiting.pop(checkout, None)
-                checkout.waiter = None
+                checkout.waiter = checkout.error = None
             session, checkout.session = checkout.session, None
             if session is not None:  # served in the moment in which it was killed
                 self._give_on(session, None)

@@ -72,9 +72,11 @@ class Slots:
             place -= 1
         if place < 0:
             return None
-        session = checkout.session = idle.pop(place)
-        session.lent_at = self._monotonic()
+        now = self._monotonic()  # from here on nothing is called that lets a signal handler run
+        session = checkout.session = idle[place]
+        session.lent_at = now
         self._held[session] = checkout
+        del idle[place]
         return session
 
     def _place(self, session: Session, now: float) -> Then:

@@ -20,7 +20,7 @@ from django_db_geventpool.pool import Pool
 
 from .fakes import Borrower, FakeConnection, Opener, WatchedCheckout, make_pool
 from .plugin_hub import HUB
-from .tasks import pause, spawn, until
+from .tasks import pause, spawn, until, until_freed
 
 greenlets_only = pytest.mark.skipif(
     HUB == "threads",
@@ -441,6 +441,36 @@ def test_a_caller_for_whom_a_connection_is_being_opened_does_not_time_out(pool: 
     assert waiting.result() is not None
 
 
+@pytest.mark.skipif(
+    HUB != "gevent",
+    reason="a kill for later: https://www.gevent.org/api/gevent.greenlet.html#gevent.Greenlet.kill",
+)
+def test_the_error_of_a_connect_is_not_told_to_who_was_killed_in_that_moment_and_asks_again(
+    pool: Any,
+) -> None:
+    single, gate = pool(MAX_CONNS=1, WAIT_TIMEOUT=0.01), Gate()
+    borrower = Borrower(single, Opener(gate))
+    checkout = Checkout(single, borrower, borrower.opener)
+
+    def refuse() -> FakeConnection:
+        gate().close()
+        asking.greenlet.kill(block=False)  # the error is there before it strikes
+        raise OperationalError("refused")
+
+    borrower.opener.connect = refuse
+    asking = spawn(single.acquire, checkout)
+    until(lambda: gate.begun)
+    gate.open.set()
+    until(lambda: single.stats().failed_connects == 1)
+    asking.join()
+    borrower.opener.connect = FakeConnection
+    holder = Borrower(single)
+    holder.take()
+    with pytest.raises(PoolTimeout):
+        single.acquire(checkout)
+    holder.give()
+
+
 def test_a_dead_idle_connection_is_noticed_and_replaced(pool: Any) -> None:
     single = pool(MAX_CONNS=1)
     dead = Borrower(single).use()
@@ -561,6 +591,20 @@ def test_a_checkout_is_tied_to_the_task_that_borrowed_with_it_last(pool: Any) ->
     assert checkout.session is None
 
 
+def test_what_the_parents_threads_hold_is_not_taken_back_in_a_forked_child(pool: Any) -> None:
+    """They and what they had are freed there before the child lets go of the parent's pool."""
+    single = pool(MAX_CONNS=1)
+    single.pid += 1  # as in a child
+    forgotten = Borrower(single)
+    forgotten.take()
+    checkout = forgotten.checkout
+    del forgotten
+    gc.collect()
+    pause(0.01)
+    assert single.stats().in_use == 1
+    single.release(checkout)
+
+
 @greenlets_only
 def test_a_dropped_borrowers_connection_comes_back_when_its_task_ends_at_the_latest(
     pool: Any, monkeypatch: Any
@@ -613,8 +657,7 @@ def test_a_borrower_that_is_dropped_leaves_nothing_with_those_who_used_it(pool: 
     until(lambda: (one.stats().checkouts, one.stats().idle) == (2, 1))
     given.clear()
     del borrower
-    gc.collect()
-    assert left() is None
+    until_freed(lambda: left() is None)
     may_end.set()
     first.result()
     second.result()

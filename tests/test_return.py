@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +26,7 @@ from django.db import (
 from django_db_geventpool.backends import base
 from django_db_geventpool.checkout import Checkout
 from django_db_geventpool.errors import PoolTimeout
+from django_db_geventpool.session import Session
 from django_db_geventpool.utils import close_connection
 
 from .fakes import WatchedCheckout
@@ -35,6 +38,13 @@ greenlets_only = pytest.mark.skipif(
     HUB == "threads",
     reason="a thread cannot be killed: https://docs.python.org/3/library/threading.html",
 )
+
+
+class Interrupted(BaseException): ...
+
+
+def interrupt(*_: Any) -> None:
+    raise Interrupted
 
 
 def by_request_finished(database: Any) -> None:
@@ -375,6 +385,23 @@ def test_whoever_asks_in_vain_or_is_interrupted_keeps_the_same_place_in_the_pool
         with pytest.raises(KeyboardInterrupt):
             one.connection.close()
     assert len(made) == 2 and pool.stats().idle == 1
+
+
+def test_a_signal_handler_that_raises_in_a_checkout_leaves_the_wrapper_usable(
+    database: Any, monkeypatch: Any
+) -> None:
+    """Celery's soft time limit does that to its processes, for example."""
+    one = database(MAX_CONNS=1)
+    one.query("SELECT 1")
+    one.connection.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "is_alive", lambda _: os.kill(os.getpid(), signal.SIGUSR1) or True)
+        before = signal.signal(signal.SIGUSR1, interrupt)
+        with pytest.raises(Interrupted):
+            one.connection.ensure_connection()
+        signal.signal(signal.SIGUSR1, before)
+    assert one.pool.stats().in_use == 0
+    assert one.query("SELECT 1") == 1
 
 
 def test_of_those_who_share_a_wrapper_one_leaves_its_place_for_the_next(database: Any) -> None:

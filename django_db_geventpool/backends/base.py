@@ -207,6 +207,8 @@ class PooledDatabaseWrapper(EarlyRelease):
 
     def _keep(self, checkout: Checkout) -> None:
         """For the next time. One is enough, where threads that share the wrapper had one each."""
+        if checkout.session is not None:  # a signal handler has raised, where no kill can strike
+            checkout.pool.release(checkout)
         if vars(self).setdefault("_last_checkout", checkout) is not checkout:
             checkout.untie()
 
