@@ -111,13 +111,12 @@ class Pool(Slots):
         session = checkout.session
         if session is None:
             raise PoolError(f"pool {self.name!r}: this connection is not checked out")
-        if self._discards:  # that takes round trips, which are not the caller's
+        # To discard takes round trips, which are not the caller's. Or a garbage collection has
+        # struck under the lock, and closes a cursor.
+        if self._discards or self._lock._is_owned():
             checkout.session = None
-            self._hub.spawn(self._release_parted, session, session.renew)
-            return
-        if self._lock._is_owned():  # a garbage collection has struck, and closes a cursor
-            checkout.session = None
-            self._hub.spawn(self._release_parted, session, session.reset)
+            reset = session.renew if self._discards else session.reset
+            self._hub.spawn(self._release_parted, session, reset)
             return
         clean = False
         try:

@@ -72,12 +72,15 @@ class Slots:
             place -= 1
         if place < 0:
             return None
-        now = self._monotonic()  # from here on nothing is called that lets a signal handler run
-        session = checkout.session = idle[place]
+        session = idle[place]
+        self._lend(session, checkout, self._monotonic())
+        del idle[place]  # not by pop(), after which a signal handler may raise
+        return session
+
+    def _lend(self, session: Session, checkout: Checkout, now: float) -> None:
+        checkout.session = session
         session.lent_at = now
         self._held[session] = checkout
-        del idle[place]
-        return session
 
     def _place(self, session: Session, now: float) -> Then:
         """A session in good order: to a waiter, among the idle, or out."""
@@ -90,9 +93,7 @@ class Slots:
             if checkout is None:
                 return self._retire(session, Why.NEEDED)
             self._counts.waits.add(now - checkout.asked_at)
-            checkout.session = session
-            session.lent_at = now
-            self._held[session] = checkout
+            self._lend(session, checkout, now)
             assert checkout.waiter is not None
             return checkout.waiter.wake
         if len(self._idle) >= self.config.reuse_conns:

@@ -111,8 +111,12 @@ class Borrower:
         self.checkout: Checkout | None = None
         self.shared = False
 
+    def place(self, kind: type[Checkout] = Checkout) -> Checkout:
+        """One in the pool, for one borrowing after another."""
+        return kind(self.pool, self, self.opener)
+
     def take(self) -> FakeConnection:
-        self.checkout = self.pool.acquire(Checkout(self.pool, self, self.opener))
+        self.checkout = self.pool.acquire(self.place())
         connection: FakeConnection = self.checkout.connection
         return connection
 

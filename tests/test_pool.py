@@ -334,7 +334,7 @@ def test_a_checkout_that_waits_cannot_be_used_by_another(pool: Any) -> None:
     single = pool(MAX_CONNS=1)
     holder, waiting = Borrower(single), Borrower(single)
     holder.take()
-    checkout = Checkout(single, waiting, waiting.opener)
+    checkout = waiting.place()
 
     def borrow() -> Checkout:
         taken = single.acquire(checkout)
@@ -450,7 +450,7 @@ def test_the_error_of_a_connect_is_not_told_to_who_was_killed_in_that_moment_and
 ) -> None:
     single, gate = pool(MAX_CONNS=1, WAIT_TIMEOUT=0.01), Gate()
     borrower = Borrower(single, Opener(gate))
-    checkout = Checkout(single, borrower, borrower.opener)
+    checkout = borrower.place()
 
     def refuse() -> FakeConnection:
         gate().close()
@@ -566,7 +566,7 @@ def test_a_borrower_that_is_dropped_loses_its_connection_to_the_pool(pool: Any) 
 def test_a_checkout_is_tied_to_the_task_that_borrowed_with_it_last(pool: Any) -> None:
     single = pool(MAX_CONNS=1)
     borrower = Borrower(single)
-    checkout = Checkout(single, borrower, borrower.opener)
+    checkout = borrower.place()
     first_may_end, second_may_end = Event(), Event()
 
     def borrow_and_give_back() -> None:
@@ -630,7 +630,7 @@ def test_a_dropped_borrowers_connection_comes_back_when_its_task_ends_at_the_lat
 def test_late_word_of_an_earlier_borrowers_end_takes_nothing_away(pool: Any) -> None:
     single = pool(MAX_CONNS=1)
     borrower = Borrower(single)
-    checkout = Checkout(single, borrower, borrower.opener)
+    checkout = borrower.place()
     spawn(lambda: single.release(single.acquire(checkout))).result()
     word = checkout.owner
     single.acquire(checkout)
@@ -644,7 +644,7 @@ def test_a_borrower_that_is_dropped_leaves_nothing_with_those_who_used_it(pool: 
     """Greenlets or threads that live on: a worker's, for example."""
     one, may_end = pool(MAX_CONNS=1), Event()
     borrower = Borrower(one)
-    given = [WatchedCheckout(one, borrower, borrower.opener)]
+    given = [borrower.place(WatchedCheckout)]
     left = weakref.ref(given[0])
 
     def use_and_live_on() -> None:

@@ -407,11 +407,8 @@ def test_a_signal_handler_that_raises_in_a_checkout_leaves_the_wrapper_usable(
 def test_of_those_who_share_a_wrapper_one_leaves_its_place_for_the_next(database: Any) -> None:
     one = database(MAX_CONNS=2)
     one.connection.ensure_connection()
-    first, one.connection._checkout, one.connection.connection = (
-        one.connection._checkout,
-        None,
-        None,
-    )
+    first = one.connection._checkout
+    one.connection._checkout = one.connection.connection = None
     one.connection.ensure_connection()
     second = one.connection._checkout
     one.connection.close()

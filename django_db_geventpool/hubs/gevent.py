@@ -16,7 +16,7 @@ from gevent import Greenlet, get_hub, getcurrent, monkey
 from gevent import hub as _hub
 
 from . import Owner, OwnerReference, owner_of_greenlet
-from .gevent_io import MAIN_THREAD_IDENT, get_ident, run_soon
+from .gevent_io import MAIN_THREAD_IDENT, get_ident, run_soon, soon
 from .gevent_io import end_waits as end_waits
 from .gevent_io import keep_watcher as keep_watcher
 from .gevent_io import wait_io as wait_io
@@ -59,11 +59,7 @@ class GeventWaiter(_hub.Waiter):  # type: ignore[type-arg]
                 waits.stop()
 
     def wake(self) -> None:
-        hub = self.hub
-        if get_hub() is hub:  # run_soon(), without its arguments to pass on: each handoff does it
-            hub.loop.run_callback(self.switch, None)
-        else:
-            hub.loop.run_callback_threadsafe(self.switch, None)
+        soon(self.hub)(self.switch, None)
 
 
 make_waiter = GeventWaiter

@@ -26,12 +26,18 @@ _kept: dict[int, tuple[Any, Any]] = {}  # of the pools' connections: a hub, and 
 _ending: dict[int, Exception] = {}  # of end_waits(): nobody begins another wait for them
 
 
+def soon(hub: Any) -> Callable[..., object]:
+    """What calls a function in *hub*'s next turn.
+
+    The hub of another native thread must be woken up for it.
+    """
+    run: Callable[..., object]
+    run = hub.loop.run_callback if get_hub() is hub else hub.loop.run_callback_threadsafe
+    return run
+
+
 def run_soon(hub: Any, function: Callable[..., object], *args: object) -> None:
-    """In *hub*'s next turn; a hub of another native thread must be woken up for it."""
-    if get_hub() is hub:
-        hub.loop.run_callback(function, *args)
-    else:
-        hub.loop.run_callback_threadsafe(function, *args)
+    soon(hub)(function, *args)
 
 
 def keep_watcher(fd: int) -> Callable[[], object]:
